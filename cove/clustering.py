@@ -1,0 +1,28 @@
+"""k-means on embeddings, by faiss."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cove.errors import SettingsError
+
+
+def kmeans(vectors: Tensor, num_clusters: int, seed: int) -> Tensor:
+    """Centroids of `vectors` [N, D]: [num_clusters, D] on the same device, same dtype.
+
+    Raises:
+        SettingsError: faiss is not installed.
+    """
+    try:
+        import faiss  # noqa: PLC0415
+    except ImportError:
+        raise SettingsError(
+            "k-means needs faiss: install the extra `cpu` (faiss-cpu) or `gpu` (faiss-gpu)"
+        ) from None
+    points = np.ascontiguousarray(vectors.detach().cpu().numpy(), dtype=np.float32)
+    # faiss asks for 39 points a centroid and warns below; a codebook may well be finer than that.
+    clustering = faiss.Kmeans(
+        points.shape[1], num_clusters, niter=20, seed=seed, min_points_per_centroid=1
+    )
+    clustering.train(points)
+    return torch.from_numpy(np.array(clustering.centroids)).to(vectors)

@@ -1,0 +1,109 @@
+"""Ids to category-aware embeddings (Eq. 3, 4), in the place of `nn.Embedding`."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cove.quantization import CascadedQuantizer, FixedCodes, QuantizerSettings
+from cove.vocabulary import NUM_SPECIAL
+
+EMBEDDING_SCALE = 0.02
+"""Standard deviation of a new embedding table, as in BERT."""
+
+
+class EntityEmbedding(nn.Module):
+    """A table of entity embeddings, with or without a quantizer inside.
+
+        z_c = z + α z̄    (Eq. 4; z̄ the average of the entity's codes, Eq. 3)
+
+    A recommender looks ids up and never knows whether there is a quantizer. Special ids
+    (index below NUM_SPECIAL) have plain embeddings: no code, no loss. Within one call each
+    distinct entity is quantized once. A training step makes one call, `forward` or `all`, and
+    then may ask `quantization_loss` for the loss of what it looked up.
+
+    num_entities: without the special ids.
+    """
+
+    def __init__(
+        self, num_entities: int, dimensions: int, quantizer: QuantizerSettings | None = None
+    ) -> None:
+        super().__init__()
+        self.num_entities = num_entities
+        self.weight = nn.Parameter(torch.empty(NUM_SPECIAL + num_entities, dimensions))
+        nn.init.normal_(self.weight, std=EMBEDDING_SCALE)
+        self.quantizer: CascadedQuantizer | None = None
+        if quantizer is not None and quantizer.assignment == "random":
+            self.quantizer = FixedCodes(quantizer, dimensions, num_entities)
+        elif quantizer is not None:
+            self.quantizer = CascadedQuantizer(quantizer, dimensions)
+        self._looked_up: tuple[Tensor, Tensor, bool] | None = None
+
+    @property
+    def dimensions(self) -> int:
+        """D, the width of the table."""
+        return self.weight.shape[1]
+
+    def _quantizes(self) -> CascadedQuantizer | None:
+        quantizer = self.quantizer
+        return quantizer if quantizer is not None and bool(quantizer.active) else None
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Embeddings of ids: [...] int64 -> [..., D]."""
+        quantizer = self._quantizes()
+        if quantizer is None:
+            return F.embedding(ids, self.weight)
+        if isinstance(quantizer, FixedCodes):
+            return F.embedding(ids, self.all())
+        distinct, place = torch.unique(ids, return_inverse=True)
+        special = distinct[distinct < NUM_SPECIAL]
+        own = F.embedding(distinct[len(special) :], self.weight)  # unique sorts: specials first
+        codes, average = quantizer(own)
+        self._looked_up = (own, codes, False)
+        aware = own + quantizer.settings.alpha * average
+        return F.embedding(place, torch.cat([F.embedding(special, self.weight), aware]))
+
+    def all(self) -> Tensor:
+        """Embeddings of the special ids and the whole catalogue, [NUM_SPECIAL + N, D]."""
+        quantizer = self._quantizes()
+        if quantizer is None:
+            return self.weight
+        own = self.weight[NUM_SPECIAL:]
+        codes, average = quantizer(own)
+        self._looked_up = (own, codes, True)
+        aware = own + quantizer.settings.alpha * average
+        return torch.cat([self.weight[:NUM_SPECIAL], aware])
+
+    def quantization_loss(self, ids: Tensor) -> Tensor:
+        """L_quant (Eq. 6) of the distinct entities among `ids`, a mean over them.
+
+        `ids`: the batch's, [...] int64; special ids are left out. Uses up the last lookup.
+        """
+        quantizer, looked_up, self._looked_up = self._quantizes(), self._looked_up, None
+        if quantizer is None:
+            return self.weight.new_zeros(())
+        if looked_up is None:
+            raise RuntimeError("quantization_loss needs a lookup before it: call forward or all")
+        own, codes, is_catalogue = looked_up
+        if is_catalogue:
+            rows = torch.unique(ids)
+            rows = rows[rows >= NUM_SPECIAL] - NUM_SPECIAL
+            own, codes = F.embedding(rows, own), codes[rows]
+        return quantizer.loss(own, codes)
+
+    @torch.no_grad()
+    def codes(self) -> Tensor:
+        """Codes of the whole catalogue, [N, H] int64; H is 0 where nothing quantizes."""
+        quantizer = self._quantizes()
+        if quantizer is None:
+            return self.weight.new_zeros((self.num_entities, 0), dtype=torch.int64)
+        return quantizer.codes(self.weight[NUM_SPECIAL:])
+
+    def start_codes(self, seed: int) -> None:
+        """Initialize the quantizer, if there is one, from the embeddings as they are now."""
+        if self.quantizer is not None:
+            self.quantizer.initialize(self.weight[NUM_SPECIAL:], seed)
+
+    def revive(self) -> int:
+        """Revive the codes that the catalogue does not use; the number of codes moved."""
+        quantizer = self._quantizes()
+        return 0 if quantizer is None else quantizer.revive(self.weight[NUM_SPECIAL:])

@@ -1,0 +1,281 @@
+"""The cascade of vector quantizers (Section 3.1 of the paper).
+
+N entities, D dimensions, H levels; level 1 is the finest and has v¹ codes, level H the coarsest.
+Level 2 and up see only codes of the level below, so every code has exactly one parent and the
+codebooks form a tree: parents are computed once on the codebooks, never on the entities.
+"""
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from torch import Tensor, nn
+
+from cove.clustering import kmeans
+
+
+class QuantizerSettings(BaseModel):
+    """How one entity's embeddings are quantized; the defaults follow the paper's text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code_sizes: tuple[int, ...] = Field(min_length=1)
+    """Codes per level, v¹ > v² > …, fine to coarse."""
+    alpha: float = Field(default=1.0, ge=0)
+    """α of Eq. 4: weight of the average code beside the entity's own embedding."""
+    commitment_weight: float = Field(default=1.0, ge=0)
+    """β of Eq. 6."""
+    gradient: Literal["straight_through", "direct"] = "straight_through"
+    """Eq. 5, or the recommendation gradient straight into the codebooks."""
+    loss_reduction: Literal["sum", "mean"] = "mean"
+    """Over the D dimensions of Eq. 6: the paper's sum, or the published module's mean."""
+    assignment: Literal["nearest", "random"] = "nearest"
+    """Nearest code (Eq. 1); `random` fixes random codes for ever: the control."""
+    initialization: Literal["sample", "normal", "kmeans"] = "sample"
+    """Codebooks from the embeddings of random entities, from a normal distribution at the
+    embeddings' scale, or by k-means on the embeddings after `warmup_epochs` without codes."""
+    warmup_epochs: int = Field(default=2, ge=0)
+    """Epochs before k-means; unused by the other initializations."""
+    revival_interval: int = Field(default=50, ge=0)
+    """Training steps between two revivals of dead codes; 0 never revives."""
+
+    @field_validator("code_sizes")
+    @classmethod
+    def _fall_strictly(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        falls = all(fine > coarse for fine, coarse in zip(sizes, sizes[1:], strict=False))
+        if not falls or min(sizes, default=0) < 1:
+            raise ValueError(
+                f"code_sizes must fall strictly, fine to coarse, to 1 at least: got {sizes}"
+            )
+        return sizes
+
+
+class Quantized(NamedTuple):
+    """What quantizing N embeddings gives."""
+
+    codes: Tensor  # [N, H] int64
+    average: Tensor  # [N, D], z̄ of Eq. 3, with the gradient that the settings ask for
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Eq. 5: the value of the code, the gradient of the identity to what was quantized."""
+
+    @staticmethod
+    def forward(ctx: Any, source: Tensor, value: Tensor) -> Tensor:
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0], None
+
+
+def straight_through(source: Tensor, value: Tensor) -> Tensor:
+    """Give `value` exactly, with ∂/∂source = I and no gradient to `value` (Eq. 5)."""
+    result: Tensor = _StraightThrough.apply(source, value)  # type: ignore[no-untyped-call]
+    return result
+
+
+def nearest_codes(vectors: Tensor, codebook: Tensor) -> Tensor:
+    """Index of the nearest code of each vector, Eq. 1, as arg min of ‖e‖² − 2 z·e.
+
+    vectors: [N, D]; codebook: [v, D]; returns [N] int64. Ties go to the lowest index.
+    """
+    with torch.no_grad():
+        squares = codebook.square().sum(dim=1)
+        return torch.addmm(squares, vectors, codebook.t(), alpha=-2).argmin(dim=1)
+
+
+class CascadedQuantizer(nn.Module):
+    """H codebooks, each quantizing the output of the one below (Eq. 1, 2, 3, 5, 6).
+
+    `codes` gives the codes of embeddings, `forward` their average with its gradient, `loss` Eq. 6.
+    Until `initialize` has run the codebooks are zero and `active` is False.
+    """
+
+    active: Tensor
+
+    def __init__(self, settings: QuantizerSettings, dimensions: int) -> None:
+        super().__init__()
+        self.settings = settings
+        self.codebooks = nn.ParameterList(
+            nn.Parameter(torch.zeros(size, dimensions)) for size in settings.code_sizes
+        )
+        self.register_buffer("active", torch.tensor(False))
+
+    @torch.no_grad()
+    def initialize(self, vectors: Tensor, seed: int) -> None:
+        """Set the codebooks from the embeddings `vectors` [N, D], at their scale.
+
+        Raises:
+            ValueError: there are fewer embeddings than codes on level 1.
+        """
+        size = self.settings.code_sizes[0]
+        if size > len(vectors):
+            raise ValueError(
+                f"code_sizes must not exceed the number of entities, {len(vectors)}: got {size}"
+            )
+        generator = torch.Generator().manual_seed(seed)
+        source = vectors.detach()
+        for codebook in self.codebooks:
+            if self.settings.initialization == "kmeans":
+                codebook.copy_(kmeans(source, len(codebook), seed))
+            elif self.settings.initialization == "normal":
+                noise = torch.randn(codebook.shape, generator=generator)
+                codebook.copy_(noise.to(source.device) * source.std())
+            else:
+                rows = torch.randperm(len(source), generator=generator)[: len(codebook)]
+                codebook.copy_(source[rows.to(source.device)])
+            source = codebook
+        self.active.fill_(True)
+
+    def parents(self) -> list[Tensor]:
+        """The tree: for every level but the last, the parent of each of its codes, [v] int64."""
+        books = list(self.codebooks)
+        return [nearest_codes(fine, coarse) for fine, coarse in zip(books, books[1:], strict=False)]
+
+    def codes(self, vectors: Tensor) -> Tensor:
+        """Codes of the embeddings [N, D] on every level, [N, H] int64 (Eq. 1, 2)."""
+        return self.ancestors(nearest_codes(vectors, self.codebooks[0]))
+
+    def ancestors(self, fine: Tensor) -> Tensor:
+        """Codes on every level, [N, H], of codes of level 1, [N]."""
+        levels = [fine]
+        for parent in self.parents():
+            levels.append(parent[levels[-1]])
+        return torch.stack(levels, dim=1)  # [N, H]
+
+    def forward(self, vectors: Tensor) -> Quantized:
+        """Quantize embeddings [N, D]; the average code (Eq. 3) is looked up by the fine code."""
+        codes = self.codes(vectors)
+        average = F.embedding(codes[:, 0], self.average_table())  # [N, D]
+        if self.settings.gradient == "straight_through":
+            average = straight_through(vectors, average)
+        return Quantized(codes, average)
+
+    def average_table(self) -> Tensor:
+        """The average of each fine code and its ancestors, [v¹, D] (Eq. 3, one row a code)."""
+        finest = self.codebooks[0]
+        lineage = self.ancestors(torch.arange(len(finest), device=finest.device))  # [v¹, H]
+        vectors = [F.embedding(lineage[:, i], book) for i, book in enumerate(self.codebooks)]
+        average = torch.stack(vectors).mean(dim=0)
+        return average.detach() if self.settings.gradient == "straight_through" else average
+
+    def loss(self, vectors: Tensor, codes: Tensor) -> Tensor:
+        """Eq. 6, averaged over the N entities: vectors [N, D] and their codes [N, H]."""
+        source, total = vectors, vectors.new_zeros(())
+        for level, codebook in enumerate(self.codebooks):
+            selected = F.embedding(codes[:, level], codebook)  # [N, D]
+            quantization = self._reduce(source.detach() - selected)
+            commitment = self._reduce(source - selected.detach())
+            total = total + quantization + self.settings.commitment_weight * commitment
+            if self.settings.gradient == "straight_through":
+                selected = straight_through(source, selected)
+            source = selected
+        return total
+
+    def _reduce(self, difference: Tensor) -> Tensor:
+        squares = difference.square()
+        if self.settings.loss_reduction == "mean":
+            return squares.mean()
+        return squares.sum(dim=1).mean()
+
+    @torch.no_grad()
+    def revive(self, vectors: Tensor) -> int:
+        """Move each code that no entity of the catalogue uses onto what its level quantizes.
+
+        Level 1 takes entities (`vectors`: [N, D]), a higher level the codes of the level below,
+        drawn with probability in proportion to their squared distance from their own code.
+        Returns the number of codes moved. Uses torch's global generator.
+        """
+        source, moved = vectors.detach(), 0
+        for codebook in self.codebooks:
+            assigned = nearest_codes(source, codebook)
+            used = torch.zeros(len(codebook), dtype=torch.bool, device=codebook.device)
+            used[assigned] = True
+            dead = (~used).nonzero().squeeze(1)
+            distances = (source - codebook[assigned]).square().sum(dim=1)
+            count = min(len(dead), int((distances > 0).sum()))
+            if count:
+                rows = torch.multinomial(distances, count, replacement=False)
+                codebook[dead[:count]] = source[rows]
+                moved += count
+            used = torch.zeros(len(codebook), dtype=torch.bool, device=codebook.device)
+            used[nearest_codes(source, codebook)] = True
+            source = codebook[used]
+        return moved
+
+
+class FixedCodes(CascadedQuantizer):
+    """The control: codes drawn once at random, codebooks trained by the recommender alone.
+
+    Shows what shared parameters give without learned categories; Eq. 6 does not apply.
+    """
+
+    fixed: Tensor
+
+    def __init__(self, settings: QuantizerSettings, dimensions: int, num_entities: int) -> None:
+        super().__init__(settings.model_copy(update={"gradient": "direct"}), dimensions)
+        self.register_buffer("fixed", torch.zeros(num_entities, dtype=torch.int64))
+        for level, size in enumerate(settings.code_sizes[:-1]):
+            self.register_buffer(f"parent_{level}", torch.zeros(size, dtype=torch.int64))
+
+    @torch.no_grad()
+    def initialize(self, vectors: Tensor, seed: int) -> None:
+        super().initialize(vectors, seed)
+        generator = torch.Generator().manual_seed(seed)
+        sizes = self.settings.code_sizes
+        self.fixed.copy_(_even_random(len(self.fixed), sizes[0], generator))
+        for level, parent in enumerate(self.parents()):
+            parent.copy_(_even_random(sizes[level], sizes[level + 1], generator))
+
+    def parents(self) -> list[Tensor]:
+        return [
+            self.get_buffer(f"parent_{level}") for level in range(len(self.settings.code_sizes) - 1)
+        ]
+
+    def codes(self, vectors: Tensor) -> Tensor:
+        if len(vectors) != len(self.fixed):
+            raise ValueError(
+                f"random codes belong to the whole catalogue of {len(self.fixed)} entities: "
+                f"got {len(vectors)} vectors"
+            )
+        return self.ancestors(self.fixed)
+
+    def loss(self, vectors: Tensor, codes: Tensor) -> Tensor:
+        return vectors.new_zeros(())
+
+    def revive(self, vectors: Tensor) -> int:
+        return 0
+
+
+def _even_random(count: int, size: int, generator: torch.Generator) -> Tensor:
+    return torch.randperm(count, generator=generator) % size
+
+
+class LevelUse(BaseModel):
+    """How a level's codes are used by the whole catalogue."""
+
+    level: int
+    size: int
+    used: int
+    perplexity: float
+    """exp of the entropy of the code frequencies: the number of codes evenly used."""
+
+    @property
+    def ratio(self) -> float:
+        """Share of the level's codes that at least one entity has, 0 to 1."""
+        return self.used / self.size
+
+
+def code_use(codes: Tensor, code_sizes: tuple[int, ...]) -> list[LevelUse]:
+    """Use and perplexity of every level, from the codes [N, H] of the whole catalogue."""
+    result = []
+    for level, size in enumerate(code_sizes):
+        counts = torch.bincount(codes[:, level], minlength=size).double()
+        shares = counts[counts > 0] / counts.sum()
+        entropy = float(-(shares * shares.log()).sum())
+        used = int((counts > 0).sum())
+        result.append(LevelUse(level=level + 1, size=size, used=used, perplexity=math.exp(entropy)))
+    return result
