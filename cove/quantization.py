@@ -6,6 +6,7 @@ codebooks form a tree: parents are computed once on the codebooks, never on the 
 """
 
 import math
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -44,11 +45,9 @@ class QuantizerSettings(BaseModel):
     @field_validator("code_sizes")
     @classmethod
     def _fall_strictly(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
-        falls = all(fine > coarse for fine, coarse in zip(sizes, sizes[1:], strict=False))
+        falls = all(fine > coarse for fine, coarse in pairwise(sizes))
         if not falls or min(sizes, default=0) < 1:
-            raise ValueError(
-                f"code_sizes must fall strictly, fine to coarse, to 1 at least: got {sizes}"
-            )
+            raise ValueError(f"code_sizes must fall strictly, fine to coarse: got {sizes}")
         return sizes
 
 
@@ -133,34 +132,33 @@ class CascadedQuantizer(nn.Module):
     def parents(self) -> list[Tensor]:
         """The tree: for every level but the last, the parent of each of its codes, [v] int64."""
         books = list(self.codebooks)
-        return [nearest_codes(fine, coarse) for fine, coarse in zip(books, books[1:], strict=False)]
+        return [nearest_codes(fine, coarse) for fine, coarse in pairwise(books)]
+
+    def lineage(self) -> Tensor:
+        """Each fine code and its ancestors, [v¹, H] int64: the tree as a table."""
+        levels = [torch.arange(len(self.codebooks[0]), device=self.codebooks[0].device)]
+        for parent in self.parents():
+            levels.append(parent[levels[-1]])
+        return torch.stack(levels, dim=1)  # [v¹, H]
+
+    def fine_codes(self, vectors: Tensor) -> Tensor:
+        """Codes of level 1 of the embeddings [N, D], [N] int64 (Eq. 1)."""
+        return nearest_codes(vectors, self.codebooks[0])
 
     def codes(self, vectors: Tensor) -> Tensor:
         """Codes of the embeddings [N, D] on every level, [N, H] int64 (Eq. 1, 2)."""
-        return self.ancestors(nearest_codes(vectors, self.codebooks[0]))
-
-    def ancestors(self, fine: Tensor) -> Tensor:
-        """Codes on every level, [N, H], of codes of level 1, [N]."""
-        levels = [fine]
-        for parent in self.parents():
-            levels.append(parent[levels[-1]])
-        return torch.stack(levels, dim=1)  # [N, H]
+        return self.lineage()[self.fine_codes(vectors)]
 
     def forward(self, vectors: Tensor) -> Quantized:
-        """Quantize embeddings [N, D]; the average code (Eq. 3) is looked up by the fine code."""
-        codes = self.codes(vectors)
-        average = F.embedding(codes[:, 0], self.average_table())  # [N, D]
+        """Quantize embeddings [N, D]; averages (Eq. 3) are made per fine code, then looked up."""
+        lineage, fine = self.lineage(), self.fine_codes(vectors)
+        levels = [F.embedding(lineage[:, i], book) for i, book in enumerate(self.codebooks)]
+        table = torch.stack(levels).mean(dim=0)  # [v¹, D]
         if self.settings.gradient == "straight_through":
-            average = straight_through(vectors, average)
-        return Quantized(codes, average)
-
-    def average_table(self) -> Tensor:
-        """The average of each fine code and its ancestors, [v¹, D] (Eq. 3, one row a code)."""
-        finest = self.codebooks[0]
-        lineage = self.ancestors(torch.arange(len(finest), device=finest.device))  # [v¹, H]
-        vectors = [F.embedding(lineage[:, i], book) for i, book in enumerate(self.codebooks)]
-        average = torch.stack(vectors).mean(dim=0)
-        return average.detach() if self.settings.gradient == "straight_through" else average
+            average = straight_through(vectors, F.embedding(fine, table.detach()))
+        else:
+            average = F.embedding(fine, table)
+        return Quantized(lineage[fine], average)
 
     def loss(self, vectors: Tensor, codes: Tensor) -> Tensor:
         """Eq. 6, averaged over the N entities: vectors [N, D] and their codes [N, H]."""
@@ -235,13 +233,13 @@ class FixedCodes(CascadedQuantizer):
             self.get_buffer(f"parent_{level}") for level in range(len(self.settings.code_sizes) - 1)
         ]
 
-    def codes(self, vectors: Tensor) -> Tensor:
+    def fine_codes(self, vectors: Tensor) -> Tensor:
         if len(vectors) != len(self.fixed):
             raise ValueError(
                 f"random codes belong to the whole catalogue of {len(self.fixed)} entities: "
                 f"got {len(vectors)} vectors"
             )
-        return self.ancestors(self.fixed)
+        return self.fixed
 
     def loss(self, vectors: Tensor, codes: Tensor) -> Tensor:
         return vectors.new_zeros(())

@@ -1,0 +1,56 @@
+"""The recommenders by name; a new one is one file and one entry here."""
+
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from cove.errors import SettingsError
+from cove.quantization import QuantizerSettings
+from cove.recommenders.base import ListCompleter, Prediction
+from cove.recommenders.bert4rec import Bert4Rec, Bert4RecSettings
+from cove.recommenders.fans import Fans, FansSettings
+from cove.recommenders.transformer import TransformerSettings
+
+
+class Entry(NamedTuple):
+    """A recommender's class, its settings and the task that it is for."""
+
+    build: type[Fans] | type[Bert4Rec]
+    settings: type[TransformerSettings]
+    task: str
+
+
+RECOMMENDERS: dict[str, Entry] = {
+    "fans": Entry(Fans, FansSettings, "list_completion"),
+    "bert4rec": Entry(Bert4Rec, Bert4RecSettings, "list_completion"),
+}
+
+__all__ = ["RECOMMENDERS", "ListCompleter", "Prediction", "build_recommender"]
+
+
+def build_recommender(
+    name: str, settings: dict[str, object], num_items: int, quantizer: QuantizerSettings | None
+) -> ListCompleter:
+    """Make a new recommender with random weights (torch's global generator).
+
+    Raises:
+        SettingsError: unknown name, or settings that its rules forbid.
+    """
+    entry = RECOMMENDERS.get(name)
+    if entry is None:
+        raise SettingsError(f"recommender must be one of {', '.join(RECOMMENDERS)}: got {name!r}")
+    try:
+        checked = entry.settings.model_validate(settings)
+    except ValidationError as error:
+        raise SettingsError(first_problem(error)) from None
+    return entry.build(checked, num_items, quantizer)  # type: ignore[arg-type]
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first rule that settings break, as one sentence."""
+    problem = error.errors()[0]
+    name = ".".join(map(str, problem["loc"])) or "settings"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return f"there is no setting named {name!r}"
+    return f"{name}: {message} (got {problem['input']!r})"

@@ -1,0 +1,98 @@
+"""What every list completer is: a loss on a batch, and the completion of lists."""
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from cove.batches import ListBatch
+from cove.embedding import EntityEmbedding
+from cove.vocabulary import NUM_SPECIAL, PAD
+
+_SCORES_AT_ONCE = 1 << 26
+"""Scores held in memory while lists are completed: a quarter of a gigabyte."""
+
+
+class Prediction(NamedTuple):
+    """What a recommender gives for a training batch. M predicted positions."""
+
+    loss: Tensor  # [], L_rec
+    states: Tensor  # [M, D], output states, for the codebook classification loss
+    targets: Tensor  # [M] int64, indices of the items to be predicted
+
+
+class ListCompleter(nn.Module, ABC):
+    """A recommender that completes lists; `items` is all that it knows of COVE."""
+
+    items: EntityEmbedding
+
+    def start_epoch(self, epoch: int, num_epochs: int) -> None:  # noqa: B027
+        """Hear which epoch (from 0) of how many begins; a curriculum sets its stage here."""
+
+    def may_stop(self, epoch: int, num_epochs: int) -> bool:
+        """Whether training may end early after this epoch: not before a curriculum's last stage."""
+        return True
+
+    @abstractmethod
+    def predict(self, batch: ListBatch) -> Prediction:
+        """The training loss of a batch, L_rec."""
+
+    @abstractmethod
+    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Complete lists [B, L], never by an item that is `forbidden` [B, NUM_SPECIAL + N]."""
+
+    @abstractmethod
+    def _scores_per_list(self, length: int, k: int) -> int:
+        """How many scores one list of `length` items needs in memory at once."""
+
+    @torch.inference_mode()
+    def complete(
+        self, batch: ListBatch, k: int, forbidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The k best continuations of each list, best first.
+
+        batch.inputs: [B, L]; forbidden: [B, NUM_SPECIAL + N] bool, True where an item may not
+        be given. Given items and special ids are never given. Returns indices [B, k] int64 and
+        scores [B, k] float32; where candidates run out, PAD and −inf.
+        """
+        inputs = batch.inputs
+        num_indices = NUM_SPECIAL + self.items.num_entities
+        chunk = max(1, _SCORES_AT_ONCE // max(1, self._scores_per_list(inputs.shape[1], k)))
+        chosen, scores = [], []
+        for start in range(0, len(inputs), chunk):
+            given = inputs[start : start + chunk]
+            banned = torch.zeros(len(given), num_indices, dtype=torch.bool, device=given.device)
+            if forbidden is not None:
+                banned |= forbidden[start : start + chunk]
+            banned.scatter_(1, given, True)
+            banned[:, :NUM_SPECIAL] = True
+            indices, values = self._complete(given, k, banned)
+            chosen.append(indices.masked_fill(values == -torch.inf, PAD))
+            scores.append(values.float())
+        if not chosen:
+            return inputs.new_zeros((0, k)), torch.zeros((0, k), device=inputs.device)
+        return torch.cat(chosen), torch.cat(scores)
+
+
+def top_items(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k best of scores [..., N] over items: indices with the special ids counted, scores.
+
+    Where N is below k the tail is PAD with −inf.
+    """
+    values, rows = scores.topk(min(k, scores.shape[-1]), dim=-1)
+    indices = rows + NUM_SPECIAL
+    missing = k - values.shape[-1]
+    if missing > 0:
+        values = torch.nn.functional.pad(values, (0, missing), value=-torch.inf)
+        indices = torch.nn.functional.pad(indices, (0, missing), value=PAD)
+    return indices, values
+
+
+def last_items(inputs: Tensor, length: int) -> Tensor:
+    """The last `length` items of right-padded lists [B, L], right-padded again."""
+    if inputs.shape[1] <= length:
+        return inputs
+    sizes = (inputs != PAD).sum(dim=1, keepdim=True)
+    start = (sizes - length).clamp(min=0)
+    return inputs.gather(1, start + torch.arange(length, device=inputs.device))

@@ -1,0 +1,100 @@
+"""The bidirectional Transformer that FANS, BERT4Rec and their kin share.
+
+B lists, L positions, D dimensions, N items, M predicted positions.
+"""
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+
+from cove.vocabulary import NUM_SPECIAL, PAD
+
+
+class TransformerSettings(BaseModel):
+    """Size of the encoder; the defaults are Section 4.1's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dimensions: int = Field(default=64, ge=1)
+    """D, of embeddings and states."""
+    layers: int = Field(default=3, ge=1)
+    heads: int = Field(default=8, ge=1)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """After the embeddings and each sublayer. Attention weights are not dropped out: on a CPU
+    that mask costs more than the attention itself."""
+    max_length: int = Field(default=200, ge=2)
+    """Longest list, both halves; a longer one keeps its last items."""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "TransformerSettings":
+        if self.dimensions % self.heads:
+            raise ValueError(f"heads must divide dimensions ({self.dimensions}): got {self.heads}")
+        return self
+
+
+class _Layer(nn.Module):
+    def __init__(self, settings: TransformerSettings) -> None:
+        super().__init__()
+        size = settings.dimensions
+        self.heads, self.dropout = settings.heads, settings.dropout
+        self.attention_norm, self.network_norm = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.query_key_value = nn.Linear(size, 3 * size)
+        self.output = nn.Linear(size, size)
+        self.expand, self.contract = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+
+    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
+        parts = self.query_key_value(self.attention_norm(states)).chunk(3, dim=-1)
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = self.output(mixed.transpose(1, 2).flatten(2))  # [B, L, D]
+        states = states + F.dropout(mixed, self.dropout, self.training)
+        hidden = self.contract(F.gelu(self.expand(self.network_norm(states))))
+        return states + F.dropout(hidden, self.dropout, self.training)
+
+
+class TransformerEncoder(nn.Module):
+    """Pre-norm encoder over right- or middle-padded lists; padding changes no real position."""
+
+    def __init__(self, settings: TransformerSettings, num_positions: int) -> None:
+        super().__init__()
+        self.dropout = settings.dropout
+        self.positions = nn.Embedding(num_positions, settings.dimensions)
+        self.layers = nn.ModuleList(_Layer(settings) for _ in range(settings.layers))
+        self.norm = nn.LayerNorm(settings.dimensions)
+        for name, parameter in self.named_parameters():
+            if parameter.dim() == 2:
+                nn.init.normal_(parameter, std=0.02)
+            elif name.endswith("bias"):
+                nn.init.zeros_(parameter)
+
+    def forward(self, tokens: Tensor, embedded: Tensor) -> Tensor:
+        """States [B, L, D] of tokens [B, L] whose embeddings are `embedded` [B, L, D]."""
+        real = tokens != PAD
+        place = (real.cumsum(dim=1) - 1).clamp(0, self.positions.num_embeddings - 1)
+        states = embedded + self.positions(place)
+        states = F.dropout(states, self.dropout, self.training)
+        mask = None if bool(real.all()) else real[:, None, None, :]  # [B, 1, 1, L]
+        for layer in self.layers:
+            states = layer(states, mask)
+        normed: Tensor = self.norm(states)
+        return normed
+
+
+class CatalogueHead(nn.Module):
+    """States to scores of all items, the weights tied to the item embeddings."""
+
+    def __init__(self, dimensions: int, num_items: int) -> None:
+        super().__init__()
+        self.transform = nn.Linear(dimensions, dimensions)
+        self.norm = nn.LayerNorm(dimensions)
+        self.bias = nn.Parameter(torch.zeros(num_items))
+
+    def states(self, states: Tensor) -> Tensor:
+        """Output states [..., D], whose products with the item embeddings are the scores."""
+        output: Tensor = self.norm(F.gelu(self.transform(states)))
+        return output
+
+    def forward(self, output: Tensor, table: Tensor) -> Tensor:
+        """Scores [M, N] of output states [M, D], given the table [NUM_SPECIAL + N, D]."""
+        return torch.addmm(self.bias, output, table[NUM_SPECIAL:].t())
