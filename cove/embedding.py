@@ -1,5 +1,7 @@
 """Ids to category-aware embeddings (Eq. 3, 4), in the place of `nn.Embedding`."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,6 +11,20 @@ from cove.vocabulary import NUM_SPECIAL
 
 EMBEDDING_SCALE = 0.02
 """Standard deviation of a new embedding table, as in BERT."""
+
+
+class _Lookup(NamedTuple):
+    """What one lookup quantized: its entities (None: the whole catalogue), z and the codes."""
+
+    entities: Tensor | None  # [n] int64, ascending
+    own: Tensor  # [n, D]
+    codes: Tensor  # [n, H]
+
+    def rows(self, ids: Tensor) -> Tensor:
+        """Rows of `own` and `codes` that hold these entities."""
+        if self.entities is None:
+            return ids - NUM_SPECIAL
+        return torch.searchsorted(self.entities, ids)
 
 
 class EntityEmbedding(nn.Module):
@@ -36,7 +52,7 @@ class EntityEmbedding(nn.Module):
             self.quantizer = FixedCodes(quantizer, dimensions, num_entities)
         elif quantizer is not None:
             self.quantizer = CascadedQuantizer(quantizer, dimensions)
-        self._looked_up: tuple[Tensor, Tensor, bool] | None = None
+        self._looked_up: _Lookup | None = None
 
     @property
     def dimensions(self) -> int:
@@ -58,7 +74,7 @@ class EntityEmbedding(nn.Module):
         special = distinct[distinct < NUM_SPECIAL]
         own = F.embedding(distinct[len(special) :], self.weight)  # unique sorts: specials first
         codes, average = quantizer(own)
-        self._looked_up = (own, codes, False)
+        self._looked_up = _Lookup(distinct[len(special) :], own, codes)
         aware = own + quantizer.settings.alpha * average
         return F.embedding(place, torch.cat([F.embedding(special, self.weight), aware]))
 
@@ -69,26 +85,32 @@ class EntityEmbedding(nn.Module):
             return self.weight
         own = self.weight[NUM_SPECIAL:]
         codes, average = quantizer(own)
-        self._looked_up = (own, codes, True)
+        self._looked_up = _Lookup(None, own, codes)
         aware = own + quantizer.settings.alpha * average
         return torch.cat([self.weight[:NUM_SPECIAL], aware])
 
     def quantization_loss(self, ids: Tensor) -> Tensor:
         """L_quant (Eq. 6) of the distinct entities among `ids`, a mean over them.
 
-        `ids`: the batch's, [...] int64; special ids are left out. Uses up the last lookup.
+        `ids`: the batch's, [...] int64; special ids are left out. Needs a lookup before it.
         """
-        quantizer, looked_up, self._looked_up = self._quantizes(), self._looked_up, None
+        quantizer = self._quantizes()
         if quantizer is None:
             return self.weight.new_zeros(())
-        if looked_up is None:
-            raise RuntimeError("quantization_loss needs a lookup before it: call forward or all")
-        own, codes, is_catalogue = looked_up
-        if is_catalogue:
-            rows = torch.unique(ids)
-            rows = rows[rows >= NUM_SPECIAL] - NUM_SPECIAL
-            own, codes = F.embedding(rows, own), codes[rows]
-        return quantizer.loss(own, codes)
+        looked_up = self._last_lookup()
+        distinct = torch.unique(ids)
+        rows = looked_up.rows(distinct[distinct >= NUM_SPECIAL])
+        return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
+
+    def codes_in_step(self, ids: Tensor) -> Tensor:
+        """Codes [M, H] that the last lookup gave the entities `ids`, [M] int64."""
+        looked_up = self._last_lookup()
+        return looked_up.codes[looked_up.rows(ids)]
+
+    def _last_lookup(self) -> "_Lookup":
+        if self._looked_up is None:
+            raise RuntimeError("nothing was looked up yet: call forward or all first")
+        return self._looked_up
 
     @torch.no_grad()
     def codes(self) -> Tensor:

@@ -27,7 +27,7 @@ class ListCompleter(nn.Module, ABC):
 
     items: EntityEmbedding
 
-    def start_epoch(self, epoch: int, num_epochs: int) -> None:  # noqa: B027
+    def start_epoch(self, epoch: int, num_epochs: int) -> None:
         """Hear which epoch (from 0) of how many begins; a curriculum sets its stage here."""
 
     def may_stop(self, epoch: int, num_epochs: int) -> bool:

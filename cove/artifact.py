@@ -1,0 +1,287 @@
+"""The artifact: what training writes and the server reads, defined once for both.
+
+A directory of safetensors and JSON; `manifest.json` holds the sha256 of every other file. It is
+written beside its final place, the manifest last, and renamed: a crash leaves no half artifact.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
+from torch import Tensor
+
+import cove
+from cove.card import model_card
+from cove.embedding import EntityEmbedding
+from cove.errors import ArtifactError, CoveError
+from cove.quantization import LevelUse
+from cove.recommenders import ListCompleter, build_recommender
+from cove.vocabulary import NUM_SPECIAL, Vocabulary
+
+MANIFEST = "manifest.json"
+_NOT_HASHED = {"id", "hash", "created_at", "run_id"}
+
+
+class Manifest(BaseModel):
+    """What an artifact is, where it came from, and the hash of each of its files."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    id: str = ""
+    """Recommender and the start of `hash`: equal contents have equal ids."""
+    hash: str = ""
+    """sha256 of this manifest without id, hash, created_at and run_id; covers every file."""
+    task: str
+    recommender: str
+    settings: dict[str, Any]
+    """The recommender's own settings."""
+    quantizers: dict[str, dict[str, Any]]
+    """QuantizerSettings by entity; empty for a plain model."""
+    training: dict[str, Any]
+    """Every setting of the run: filtering, optimiser, loss weights."""
+    num_items: int
+    counts: dict[str, int | float | None]
+    data_name: str
+    data_sha256: str
+    seed: int
+    epochs: int
+    """Epochs trained until the weights that were kept."""
+    metrics: dict[str, dict[str, float]]
+    code_use: dict[str, list[LevelUse]]
+    code_version: str
+    files: dict[str, str] = {}
+    created_at: str = ""
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class EntityTables:
+    """What is known of each item. N items, D dimensions, H levels; rows as in the vocabulary."""
+
+    vocabulary: Vocabulary
+    embeddings: Tensor  # [N, D], z_c
+    codes: Tensor  # [N, H] int64
+    parents: list[Tensor]  # H − 1 times [v]
+    codebooks: list[Tensor]  # H times [v, D]
+    popularity: Tensor  # [N] int64, occurrences in the training lists
+    titles: list[str] | None = None
+    categories: list[list[str]] | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A checked artifact, read from `directory`."""
+
+    manifest: Manifest
+    directory: Path
+    items: EntityTables
+    weights: dict[str, Tensor]
+    card: str
+
+    def load_recommender(self) -> ListCompleter:
+        """The recommender with z_c as its plain item table: serving pays nothing for COVE."""
+        manifest = self.manifest
+        try:
+            recommender = build_recommender(
+                manifest.recommender, manifest.settings, manifest.num_items, None
+            )
+            table = self.weights["items.weight"].clone()
+            table[NUM_SPECIAL:] = self.items.embeddings
+            plain = {k: v for k, v in self.weights.items() if not k.startswith("items.quantizer.")}
+            recommender.load_state_dict(plain | {"items.weight": table})
+        except (CoveError, RuntimeError, KeyError) as error:
+            raise ArtifactError(
+                f"{self.directory / 'weights.safetensors'} does not fit the manifest's "
+                f"recommender {manifest.recommender!r}: {str(error).splitlines()[0]}"
+            ) from None
+        return recommender.eval()
+
+
+def item_tables(
+    recommender: ListCompleter,
+    vocabulary: Vocabulary,
+    popularity: Tensor,
+    titles: list[str] | None = None,
+    categories: list[list[str]] | None = None,
+) -> EntityTables:
+    """Freeze a trained recommender's items into tables."""
+    items: EntityEmbedding = recommender.items
+    quantizer = items.quantizer
+    with torch.no_grad():
+        return EntityTables(
+            vocabulary=vocabulary,
+            embeddings=items.all()[NUM_SPECIAL:].detach().cpu().clone(),
+            codes=items.codes().cpu(),
+            parents=[] if quantizer is None else [p.cpu().clone() for p in quantizer.parents()],
+            codebooks=[]
+            if quantizer is None
+            else [book.detach().cpu().clone() for book in quantizer.codebooks],
+            popularity=popularity.cpu(),
+            titles=titles,
+            categories=categories,
+        )
+
+
+def write_artifact(
+    directory: Path, manifest: Manifest, recommender: ListCompleter, items: EntityTables
+) -> Manifest:
+    """Write an artifact to `directory`, which must not exist or hold an artifact to replace.
+
+    Returns the manifest with its files, hash and id filled in.
+
+    Raises:
+        ArtifactError: the place holds something else, or cannot be written.
+    """
+    directory = Path(directory)
+    check_output(directory)
+    scratch = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.tmp")
+    try:
+        scratch.mkdir(parents=True)
+        finished = _write_files(scratch, manifest, recommender, items)
+        if directory.exists():
+            old = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.old")
+            directory.rename(old)
+            scratch.rename(directory)
+            shutil.rmtree(old)
+        else:
+            scratch.rename(directory)
+    except OSError as error:
+        raise ArtifactError(f"cannot write the artifact {directory}: {error}") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return finished
+
+
+def check_output(directory: Path) -> None:
+    """Refuse a place for an artifact that holds anything but an artifact."""
+    if directory.is_file():
+        raise ArtifactError(f"{directory} is a file: an artifact is a directory")
+    if directory.is_dir() and any(directory.iterdir()) and not (directory / MANIFEST).is_file():
+        raise ArtifactError(f"{directory} holds other files and no {MANIFEST}: name another place")
+
+
+def _write_files(
+    scratch: Path, manifest: Manifest, recommender: ListCompleter, items: EntityTables
+) -> Manifest:
+    state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
+    save_file(state, scratch / "weights.safetensors")
+    save_file({"items": items.embeddings.contiguous()}, scratch / "embeddings.safetensors")
+    codes = {"items": items.codes.contiguous(), "popularity": items.popularity.contiguous()}
+    codes |= {f"parents_{i + 1}": parent.contiguous() for i, parent in enumerate(items.parents)}
+    codes |= {f"codebook_{i + 1}": book.contiguous() for i, book in enumerate(items.codebooks)}
+    save_file(codes, scratch / "codes.safetensors")
+    _write_json(
+        scratch / "vocabulary.json",
+        {"ids": items.vocabulary.ids, "titles": items.titles, "categories": items.categories},
+    )
+    (scratch / "README.md").write_text(model_card(manifest.model_dump()), encoding="utf-8")
+    files = {path.name: _sha256(path.read_bytes()) for path in sorted(scratch.iterdir())}
+    manifest = manifest.model_copy(update={"files": files, "code_version": cove.__version__})
+    digest = manifest_hash(manifest)
+    finished = manifest.model_copy(
+        update={
+            "hash": digest,
+            "id": f"{manifest.recommender}-{digest[:12]}",
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+    )
+    _write_json(scratch / MANIFEST, finished.model_dump())
+    return finished
+
+
+def _write_json(path: Path, content: object) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(content, file, ensure_ascii=False, indent=1, sort_keys=True)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def manifest_hash(manifest: Manifest) -> str:
+    """sha256 over all of the manifest that a repeated run would write again."""
+    content = manifest.model_dump(exclude=_NOT_HASHED)
+    return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
+
+
+def read_manifest(directory: Path) -> Manifest:
+    """Read and check the manifest alone.
+
+    Raises:
+        ArtifactError: it is missing, malformed, of another schema, or altered.
+    """
+    path = Path(directory) / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError:
+        raise ArtifactError(f"{directory} is no artifact: it has no readable {MANIFEST}") from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise ArtifactError(
+            f"{path} is no manifest of schema 1: {problem['msg']}{f' ({where})' if where else ''}"
+        ) from None
+    if manifest_hash(manifest) != manifest.hash:
+        raise ArtifactError(f"{path} was altered: its contents do not match its own hash")
+    return manifest
+
+
+def read_artifact(directory: Path) -> Artifact:
+    """Read an artifact and check every file against the manifest.
+
+    Raises:
+        ArtifactError: one sentence that names the file that is missing, altered or malformed.
+    """
+    directory = Path(directory)
+    manifest = read_manifest(directory)
+    content = {name: _read_checked(directory, name, sha) for name, sha in manifest.files.items()}
+    try:
+        tables = load(content["codes.safetensors"])
+        vocabulary = json.loads(content["vocabulary.json"])
+        items = EntityTables(
+            vocabulary=Vocabulary(vocabulary["ids"]),
+            embeddings=load(content["embeddings.safetensors"])["items"],
+            codes=tables["items"],
+            parents=_numbered(tables, "parents_"),
+            codebooks=_numbered(tables, "codebook_"),
+            popularity=tables["popularity"],
+            titles=vocabulary["titles"],
+            categories=vocabulary["categories"],
+        )
+        weights = load(content["weights.safetensors"])
+        card = content["README.md"].decode()
+    except (KeyError, ValueError, TypeError, SafetensorError, CoveError) as error:
+        raise ArtifactError(f"{directory} is not an artifact this version reads: {error}") from None
+    return Artifact(manifest, directory, items, weights, card)
+
+
+def _read_checked(directory: Path, name: str, sha: str) -> bytes:
+    path = directory / name
+    if Path(name).name != name:
+        raise ArtifactError(f"{directory / MANIFEST} names a file outside the artifact: {name!r}")
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise ArtifactError(f"{path} is missing: the artifact is incomplete") from None
+    if _sha256(content) != sha:
+        raise ArtifactError(f"{path} is damaged: its sha256 is not the one in the manifest")
+    return content
+
+
+def _numbered(tables: dict[str, Tensor], prefix: str) -> list[Tensor]:
+    names = sorted((k for k in tables if k.startswith(prefix)), key=lambda k: int(k[len(prefix) :]))
+    return [tables[name] for name in names]
