@@ -1,0 +1,56 @@
+"""Lists that a user brings: CSV, TSV, Parquet or RecBole `.inter` with list_id, item_id."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import polars as pl
+
+from cove.errors import DataError
+from training.datasets.files import decompress, read_raw, read_text_table
+from training.datasets.grouping import group_lists
+from training.datasets.tables import ListData
+
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t"}
+PARQUET = (".parquet", ".pq")
+SUFFIXES = (*SEPARATORS, *PARQUET)
+"""What a file's name may end in; the text forms may be compressed: .csv.gz, .csv.zip."""
+
+
+def load_user_file(path: Path) -> ListData:
+    """Read `list_id, item_id[, position]`; other columns are ignored, the name is the file's stem.
+
+    Raises:
+        DataError: the file is absent, empty, of another kind, or lacks a column or a value.
+    """
+    raw = read_raw(path)
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compressed = suffixes[-1:] in ([".gz"], [".zip"])
+    suffix = "".join(suffixes[-2:-1] if compressed else suffixes[-1:])
+    if suffix in PARQUET and not compressed:
+        table = _read_parquet(raw, path)
+    elif suffix in SEPARATORS:
+        content = decompress(raw, path)
+        quoted = suffix != ".inter"
+        table = read_text_table(content, path, separator=SEPARATORS[suffix], quoted=quoted)
+    else:
+        raise DataError(f"{path} must end in {', '.join(SUFFIXES)} (.gz or .zip after a text form)")
+    lists, list_ids = group_lists(table, path, from_text=suffix in SEPARATORS)
+    return ListData(
+        name=path.name.split(".")[0],
+        lists=lists,
+        list_ids=list_ids,
+        titles=None,
+        categories=None,
+        sha256=hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _read_parquet(raw: bytes, path: Path) -> pl.DataFrame:
+    try:
+        table = pl.read_parquet(io.BytesIO(raw))
+    except (pl.exceptions.PolarsError, OSError, ValueError):
+        raise DataError(f"{path} is not a Parquet file") from None
+    if table.is_empty():
+        raise DataError(f"{path} has no row")
+    return table
