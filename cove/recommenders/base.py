@@ -27,6 +27,9 @@ class ListCompleter(nn.Module, ABC):
 
     items: EntityEmbedding
 
+    def start_from_popularity(self, counts: Tensor) -> None:
+        """Take the items' occurrences in training, [N], as a starting point, where that helps."""
+
     def start_epoch(self, epoch: int, num_epochs: int) -> None:
         """Hear which epoch (from 0) of how many begins; a curriculum sets its stage here."""
 

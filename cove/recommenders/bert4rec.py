@@ -50,6 +50,9 @@ class Bert4Rec(ListCompleter):
         self.encoder = TransformerEncoder(settings, settings.max_length + 1)
         self.head = CatalogueHead(settings.dimensions, num_items)
 
+    def start_from_popularity(self, counts: Tensor) -> None:
+        self.head.start_from_popularity(counts)
+
     def predict(self, batch: ListBatch) -> Prediction:
         tokens = torch.cat(batch, dim=1)  # [B, L]
         real = tokens != PAD

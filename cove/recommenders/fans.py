@@ -56,6 +56,9 @@ class Fans(ListCompleter):
     def may_stop(self, epoch: int, num_epochs: int) -> bool:
         return self.mask_share == 1.0
 
+    def start_from_popularity(self, counts: Tensor) -> None:
+        self.head.start_from_popularity(counts)
+
     def predict(self, batch: ListBatch) -> Prediction:
         inputs, targets = batch
         hide_inputs = torch.rand(inputs.shape, device=inputs.device)

@@ -90,6 +90,15 @@ class CatalogueHead(nn.Module):
         self.norm = nn.LayerNorm(dimensions)
         self.bias = nn.Parameter(torch.zeros(num_items))
 
+    @torch.no_grad()
+    def start_from_popularity(self, counts: Tensor) -> None:
+        """Set the biases to the items' log shares, so that training starts from popularity.
+
+        counts: [N], occurrences in training; an item without one counts as one.
+        """
+        shares = counts.clamp(min=1).to(self.bias) / counts.sum().clamp(min=1)
+        self.bias.copy_(shares.log())
+
     def states(self, states: Tensor) -> Tensor:
         """Output states [..., D], whose products with the item embeddings are the scores."""
         output: Tensor = self.norm(F.gelu(self.transform(states)))

@@ -29,7 +29,7 @@ def default_filter(name_or_file: str) -> ListFilter:
 
 
 def load_lists(
-    name_or_file: str, directory: Path | None = None, rule: ListFilter | None = None
+    name_or_file: str, directory: Path | None = None, filter: ListFilter | None = None
 ) -> ListData:
     """Load a named data set or a user's file, and filter it.
 
@@ -37,13 +37,13 @@ def load_lists(
         name_or_file: a name in `DATASETS`, or the path of a CSV, TSV, Parquet or `.inter` file.
         directory: the data set's folder, or a folder that holds one with the data set's name; a
             file's path is taken from here.
-        rule: what is kept; None means the data set's own (`default_filter`).
+        filter: what is kept; None means the data set's own (`default_filter`).
 
     Raises:
         DataError: the name or file is unknown or malformed, or nothing is left after the filter.
     """
     data = _load(str(name_or_file), directory)
-    return _filtered(data, rule or default_filter(str(name_or_file)))
+    return _filtered(data, filter or default_filter(str(name_or_file)))
 
 
 def _load(name_or_file: str, directory: Path | None) -> ListData:

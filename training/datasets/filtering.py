@@ -12,9 +12,9 @@ Indices = npt.NDArray[np.int64]
 
 
 def filter_lists(
-    lists: Sequence[list[ExternalId]], rule: ListFilter
+    lists: Sequence[list[ExternalId]], filter: ListFilter
 ) -> tuple[list[list[ExternalId]], list[int]]:
-    """Keep what the rule allows, again and again until nothing changes.
+    """Keep what the filter allows, again and again until nothing changes.
 
     One round drops the items that occur fewer than `min_count` times in all (a repeat inside a list
     counts), then the lists shorter than `min_length`, then cuts or drops those longer than
@@ -27,9 +27,9 @@ def filter_lists(
     while True:
         before = len(items)
         counts = np.bincount(items, minlength=len(externals))
-        frequent = counts[items] >= rule.min_count
+        frequent = counts[items] >= filter.min_count
         items, owners = items[frequent], owners[frequent]
-        fitting = _within_bounds(owners, len(lists), rule)
+        fitting = _within_bounds(owners, len(lists), filter)
         items, owners = items[fitting], owners[fitting]
         if len(items) == before:
             return _unflatten(items, owners, externals)
@@ -47,15 +47,15 @@ def _flatten(
     return items, np.repeat(np.arange(len(lists)), lengths), list(index_of)
 
 
-def _within_bounds(owners: Indices, num_lists: int, rule: ListFilter) -> npt.NDArray[np.bool_]:
+def _within_bounds(owners: Indices, num_lists: int, filter: ListFilter) -> npt.NDArray[np.bool_]:
     """Mark the occurrences that stay, given the list of each (ascending)."""
     lengths = np.bincount(owners, minlength=num_lists)
-    kept = lengths >= rule.min_length
-    if rule.too_long == "drop":
-        kept &= lengths <= rule.max_length
+    kept = lengths >= filter.min_length
+    if filter.too_long == "drop":
+        kept &= lengths <= filter.max_length
     starts = np.concatenate(([0], np.cumsum(lengths)[:-1])) if num_lists else lengths
     place = np.arange(len(owners)) - starts[owners]
-    return kept[owners] & (place < rule.max_length)
+    return kept[owners] & (place < filter.max_length)
 
 
 def _unflatten(

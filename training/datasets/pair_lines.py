@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from training.datasets.files import RawFiles, decode, read_text_table
+from training.datasets.files import RawFiles, read_text_table
 from training.datasets.grouping import group_lists
 from training.datasets.tables import Dataset, ListData, ListFilter
 
@@ -17,7 +17,7 @@ def pair_lines(name: str, stem: str, description: str, terms: str, rule: ListFil
         raw = RawFiles(name, directory)
         path = raw.need(*files)
         content = raw.read(path)
-        separator = "\t" if "\t" in decode(content[:4096], path, "latin-1") else " "
+        separator = "\t" if b"\t" in content[:4096] else " "
         table = read_text_table(content, path, separator=separator, columns=("list_id", "item_id"))
         lists, list_ids = group_lists(table, path)
         return ListData(name, lists, list_ids, None, None, raw.sha256)

@@ -1,0 +1,212 @@
+"""The `cove` command, the one place where training, registry and server meet."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+import cove
+from cove.errors import CoveError, SettingsError
+
+app = typer.Typer(
+    name="cove",
+    help="Recommenders that learn their own categories from ids alone.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Artifacts = Annotated[
+    Path, typer.Option("--artifacts", envvar="COVE_ARTIFACTS", help="Folder of artifacts.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+@app.command(name="train")
+def train_command(
+    recommender: Annotated[str, typer.Argument(help="fans or bert4rec.")],
+    data: Annotated[str, typer.Option("--data", help="Data set name, or a file of lists.")],
+    output: Annotated[Path, typer.Option("--output", help="Where the artifact goes.")],
+    directory: Annotated[
+        Path | None, typer.Option("--from", help="Folder that holds the data set.")
+    ] = None,
+    code_sizes: Annotated[
+        str | None, typer.Option("--cove", help="COVE on items: codes per level, like 500,10.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="One seed for everything.", min=0)] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="name=value, for any setting; repeatable.")
+    ] = None,
+    settings_file: Annotated[
+        Path | None, typer.Option("--settings", help="TOML file of settings, name = value.")
+    ] = None,
+    restart: Annotated[bool, typer.Option(help="Begin again, without the checkpoint.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace another model at --output.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a recommender and write a servable artifact; the same command resumes."""
+    from training.registry.database import registry_url, upgrade
+    from training.registry.queries import Registry
+    from training.run_settings import (
+        parse_code_sizes,
+        parse_overrides,
+        read_settings_file,
+        resolve,
+    )
+    from training.train import Place, run_training
+    from training.watching import watcher_for
+
+    values: dict[str, Any] = read_settings_file(settings_file) if settings_file else {}
+    values |= parse_overrides(overrides or [])
+    sizes = parse_code_sizes(code_sizes) if code_sizes else None
+    settings = resolve(recommender, data, sizes, seed, values)
+    place = Place(directory, output, device, restart, overwrite)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot make the folder {output.parent}: {error.strerror}") from None
+    url = registry_url(output.parent)
+    upgrade(url)
+    with watcher_for(settings.training.epochs, quiet=as_json) as watcher:
+        manifest = run_training(settings, place, Registry(url), watcher)
+    if as_json:
+        typer.echo(json.dumps({"id": manifest.id, "hash": manifest.hash} | manifest.metrics))
+        return
+    typer.echo(f"{manifest.id} in {output} (hash {manifest.hash[:12]}, epoch {manifest.epochs})")
+    _print_metrics(manifest.metrics)
+    typer.echo(f"serve it:  cove serve --artifacts {output.parent}")
+
+
+@app.command()
+def evaluate(
+    artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
+    directory: Annotated[
+        Path | None,
+        typer.Option("--from", help="Measure again on the data in this folder, or file."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the test metrics of an artifact, as recorded, or measured again on its data."""
+    from cove.artifact import read_artifact
+    from training.measure import measure_again
+
+    loaded = read_artifact(artifact)
+    metrics = loaded.manifest.metrics
+    if directory is not None:
+        metrics = metrics | {"test": measure_again(loaded, directory)}
+    if as_json:
+        typer.echo(json.dumps(metrics["test"]))
+    else:
+        _print_metrics(metrics)
+
+
+@app.command()
+def recommend(
+    artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
+    items: Annotated[str, typer.Option("--items", help="Ids of the list, commas between.")],
+    k: Annotated[int, typer.Option(help="How many items to give.", min=1, max=1000)] = 10,
+    as_json: AsJson = False,
+) -> None:
+    """Complete one list offline, from an artifact."""
+    from training.measure import complete_offline
+
+    answer = complete_offline(artifact, [part.strip() for part in items.split(",")], k)
+    if as_json:
+        typer.echo(json.dumps(answer))
+        return
+    for unknown in answer["unknown_items"]:
+        typer.echo(f"cove: not in the model: {unknown}", err=True)
+    for row in answer["items"]:
+        typer.echo(f"{row['score']:8.3f}  {row['item']}  {row.get('title', '')}".rstrip())
+
+
+@app.command()
+def serve(
+    artifacts: Artifacts = Path("artifacts"),
+    host: Annotated[str, typer.Option(envvar="COVE_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="COVE_PORT", min=0, max=65535)] = 8000,
+) -> None:
+    """Serve the artifacts of a folder over HTTP, with pages to browse the codes."""
+    try:
+        import uvicorn
+
+        from app.main import create_app
+        from app.settings import Settings
+    except ImportError as error:
+        raise SettingsError(
+            f"serving needs the extra `serve` (no module {error.name}): "
+            "pip install 'cove-recommender[serve]'"
+        ) from None
+    if not artifacts.is_dir():
+        raise SettingsError(f"there is no folder {artifacts}: name one with --artifacts")
+    typer.echo(f"COVE on http://{host}:{port}  (pages at /, API at /docs; Ctrl-C stops it)")
+    settings = Settings(artifacts=artifacts, host=host, port=port)
+    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning")
+
+
+def _print_metrics(metrics: dict[str, dict[str, float]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    names = list(metrics["test"])
+    table = Table("split or baseline", *names, box=None)
+    for source, values in metrics.items():
+        table.add_row(source, *(f"{values[name]:.4f}" for name in names))
+    Console().print(table)
+
+
+def _add_groups() -> None:
+    from training.commands.data import data_app
+    from training.commands.db import db_app
+    from training.commands.models import models_app
+    from training.commands.runs import runs_app
+
+    app.add_typer(data_app, name="data", help="Data sets and files of lists.")
+    app.add_typer(runs_app, name="runs", help="Training runs.")
+    app.add_typer(models_app, name="models", help="Registered models.")
+    app.add_typer(db_app, name="db", help="The registry's database.")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cove {cove.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+    ] = False,
+) -> None:
+    """Recommenders that learn their own categories from ids alone."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; a mistake of the caller's gives one sentence and exit status 2."""
+    _add_groups()
+    try:
+        status = app(arguments, standalone_mode=False, prog_name="cove", auto_envvar_prefix="COVE")
+    except CoveError as error:
+        print(f"cove: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except click.ClickException as error:
+        print(f"cove: {error.format_message()}", file=sys.stderr)  # noqa: T201
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        print("cove: interrupted", file=sys.stderr)  # noqa: T201
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

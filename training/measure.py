@@ -1,0 +1,65 @@
+"""An artifact at work offline: measured again on its data, or completing one list."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cove.artifact import Artifact, read_artifact
+from cove.batches import ListBatch, pad_lists
+from cove.errors import DataError
+from cove.vocabulary import NUM_SPECIAL, PAD
+from training.datasets import ListFilter, load_lists
+from training.tasks.list_completion import prepare
+
+
+def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
+    """Test metrics of an artifact, on the test lists that its seed makes of its data.
+
+    Raises:
+        DataError: the data in `directory` are not those that the artifact was trained on.
+    """
+    manifest = artifact.manifest
+    if directory.is_file():
+        name, folder = str(directory), None
+    else:
+        name, folder = manifest.data_name, directory
+    data = load_lists(name, folder, ListFilter(**manifest.training["filter"]))
+    if data.sha256 != manifest.data_sha256:
+        raise DataError(f"{directory} is not the data that {manifest.id} was trained on")
+    task = prepare(data, manifest.seed)
+    return task.evaluate(artifact.load_recommender(), "test")
+
+
+def complete_offline(directory: Path, items: list[str], k: int) -> dict[str, Any]:
+    """Complete one list of external ids; popularity answers where none of them is known."""
+    artifact = read_artifact(directory)
+    tables = artifact.items
+    given, unknown = tables.vocabulary.encode(items)
+    if given:
+        batch = ListBatch(pad_lists([given]), torch.zeros((1, 0), dtype=torch.int64))
+        indices, scores = artifact.load_recommender().complete(batch, k)
+        ranked = [
+            (index, score)
+            for index, score in zip(indices[0].tolist(), scores[0].tolist(), strict=True)
+            if index != PAD
+        ]
+    else:
+        order = tables.popularity.argsort(descending=True, stable=True)[:k].tolist()
+        ranked = [(row + NUM_SPECIAL, float(tables.popularity[row])) for row in order]
+    return {
+        "items": [_describe(artifact, index, score) for index, score in ranked],
+        "source": "model" if given else "popularity",
+        "unknown_items": unknown,
+        "model": artifact.manifest.id,
+    }
+
+
+def _describe(artifact: Artifact, index: int, score: float) -> dict[str, Any]:
+    row, titles = index - NUM_SPECIAL, artifact.items.titles
+    described: dict[str, Any] = {
+        "item": artifact.items.vocabulary.decode(index),
+        "score": score,
+        "codes": artifact.items.codes[row].tolist(),
+    }
+    return described if titles is None else described | {"title": titles[row]}

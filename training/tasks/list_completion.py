@@ -1,0 +1,157 @@
+"""List completion: the first half of a list is given, the second is to be found.
+
+Everything that training knows (vocabulary, popularity, co-occurrence) comes from the training
+lists alone. All lists live on the device as one flat tensor; batches hold lists of like length.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from cove.batches import ListBatch
+from cove.errors import DataError
+from cove.recommenders import ListCompleter
+from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId, Vocabulary
+from training.datasets.splitting import split_lists
+from training.datasets.tables import ListData
+from training.evaluation.metrics import list_metrics
+
+CUTOFFS = (5, 10)
+SELECTION_METRIC = "ndcg_at_10"
+"""What validation is judged by: the standard NDCG."""
+_EVALUATION_BATCH = 512
+
+
+class ListSet:
+    """Lists of indices as one flat tensor, each cut into two halves."""
+
+    def __init__(self, inputs: list[list[int]], targets: list[list[int]]) -> None:
+        joined = [a + b for a, b in zip(inputs, targets, strict=True)]
+        self.flat = torch.tensor([index for one in joined for index in one], dtype=torch.int64)
+        self.input_sizes = torch.tensor([len(one) for one in inputs], dtype=torch.int64)
+        self.target_sizes = torch.tensor([len(one) for one in targets], dtype=torch.int64)
+        ends = (self.input_sizes + self.target_sizes).cumsum(0)
+        self.starts = ends - self.input_sizes - self.target_sizes
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def to(self, device: torch.device) -> "ListSet":
+        """Move the tensors to a device, in place."""
+        for name in ("flat", "input_sizes", "target_sizes", "starts"):
+            setattr(self, name, getattr(self, name).to(device))
+        return self
+
+    def lists(self) -> list[list[int]]:
+        """Each whole list as Python integers."""
+        sizes = (self.input_sizes + self.target_sizes).tolist()
+        return [list(part) for part in self.flat.cpu().split(sizes)] if sizes else []
+
+    def batch(self, rows: Tensor) -> ListBatch:
+        """The lists `rows` [B], each half padded to the longest among them."""
+        starts, sizes = self.starts[rows], self.input_sizes[rows]
+        return ListBatch(
+            self._gather(starts, sizes), self._gather(starts + sizes, self.target_sizes[rows])
+        )
+
+    def _gather(self, starts: Tensor, sizes: Tensor) -> Tensor:
+        if not len(starts):
+            return starts.new_zeros((0, 0))
+        place = torch.arange(int(sizes.max()), device=starts.device)
+        flat = (starts[:, None] + place).clamp(max=len(self.flat) - 1)
+        return self.flat[flat].masked_fill(place >= sizes[:, None], PAD)
+
+    def batches(self, size: int, generator: torch.Generator | None) -> Iterator[ListBatch]:
+        """All lists once, in batches of like length; shuffled where there is a generator."""
+        order = torch.arange(len(self))
+        if generator is not None:
+            order = torch.randperm(len(self), generator=generator)
+        lengths = (self.input_sizes + self.target_sizes).cpu()
+        order = order[lengths[order].argsort(stable=True)]
+        chunks = list(order.split(size)) if len(order) else []
+        if generator is not None:
+            chunks = [chunks[i] for i in torch.randperm(len(chunks), generator=generator).tolist()]
+        for chunk in chunks:
+            yield self.batch(chunk.to(self.starts.device))
+
+
+@dataclass(frozen=True)
+class ListCompletion:
+    """A data set made ready: three sets of halved lists over the training lists' vocabulary."""
+
+    data: ListData
+    vocabulary: Vocabulary
+    train: ListSet
+    valid: ListSet
+    test: ListSet
+
+    def to(self, device: torch.device) -> "ListCompletion":
+        """Move all lists to a device, in place."""
+        for one in (self.train, self.valid, self.test):
+            one.to(device)
+        return self
+
+    def popularity(self) -> Tensor:
+        """Occurrences of each item in the training lists, [N] int64."""
+        counts = torch.bincount(self.train.flat.cpu(), minlength=NUM_SPECIAL + len(self.vocabulary))
+        return counts[NUM_SPECIAL:]
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[ListBatch]:
+        """One epoch of training batches."""
+        return self.train.batches(size, generator)
+
+    def evaluate(self, recommender: ListCompleter, split: str) -> dict[str, float]:
+        """Means over the lists of `split` ("valid" or "test") of every metric at 5 and 10."""
+        ranked, targets = rank_lists(recommender, getattr(self, split), max(CUTOFFS))
+        return list_metrics(ranked, targets, CUTOFFS)
+
+
+def rank_lists(completer: object, lists: ListSet, k: int) -> tuple[Tensor, Tensor]:
+    """Complete every list: ranked [n, k] and targets [n, T], in order of length."""
+    ranked, targets = [], []
+    for batch in lists.batches(_EVALUATION_BATCH, None):
+        ranked.append(completer.complete(batch, k, None)[0].cpu())  # type: ignore[attr-defined]
+        targets.append(batch.targets.cpu())
+    widest = max(part.shape[1] for part in targets)
+    padded = [torch.nn.functional.pad(part, (0, widest - part.shape[1])) for part in targets]
+    return torch.cat(ranked), torch.cat(padded)
+
+
+def prepare(data: ListData, seed: int) -> ListCompletion:
+    """Split 8 : 1 : 1 by the seed, halve, and index by the training lists' items.
+
+    An item that no training list holds is unknown: as an input it is left out; as a target it
+    keeps its place, under an index beyond the vocabulary that nothing can recommend.
+
+    Raises:
+        DataError: too few lists to have one in each split.
+    """
+    splits = split_lists(len(data.lists), seed)
+    if not (splits.train and splits.valid and splits.test):
+        raise DataError(
+            f"{data.name} has {len(data.lists)} lists after filtering: at least 10 are needed "
+            "to train, validate and test"
+        )
+    seen: dict[ExternalId, None] = {}
+    for row in splits.train:
+        seen.update(dict.fromkeys(data.lists[row]))
+    vocabulary = Vocabulary(sorted(seen, key=lambda item: (isinstance(item, str), item)))
+    parts = (splits.train, splits.valid, splits.test)
+    train, valid, test = (_index_lists(data, rows, vocabulary) for rows in parts)
+    return ListCompletion(data, vocabulary, train, valid, test)
+
+
+def _index_lists(data: ListData, rows: list[int], vocabulary: Vocabulary) -> ListSet:
+    inputs, targets = [], []
+    beyond = NUM_SPECIAL + len(vocabulary)
+    for row in rows:
+        items = data.lists[row]
+        half = len(items) // 2
+        known, _ = vocabulary.encode(items[:half])
+        indexed = [vocabulary.index_of(item) for item in items[half:]]
+        unknown = iter(range(beyond, beyond + len(indexed)))
+        inputs.append(known)
+        targets.append([next(unknown) if index is None else index for index in indexed])
+    return ListSet(inputs, targets)

@@ -1,0 +1,277 @@
+"""One run, from raw lists to a registered artifact."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cove.artifact import (
+    MANIFEST,
+    EntityTables,
+    Manifest,
+    check_output,
+    item_tables,
+    read_artifact,
+    read_manifest,
+    write_artifact,
+)
+from cove.errors import CoveError, SettingsError
+from cove.objective import Objective
+from cove.recommenders import build_recommender
+from cove.vocabulary import NUM_SPECIAL
+from training.datasets import load_lists
+from training.datasets.stats import list_stats
+from training.evaluation.baselines import ItemCooccurrence, MostPopular
+from training.evaluation.metrics import list_metrics
+from training.loop import (
+    LoopPlan,
+    Progress,
+    Watcher,
+    item_code_use,
+    read_checkpoint,
+    seed_everything,
+    train,
+)
+from training.registry.queries import Registry
+from training.run_settings import RunSettings
+from training.tasks.list_completion import (
+    CUTOFFS,
+    SELECTION_METRIC,
+    ListCompletion,
+    prepare,
+    rank_lists,
+)
+
+TASK = "list_completion"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run reads, writes and computes."""
+
+    data_directory: Path | None
+    output: Path
+    device: str = "auto"
+    restart: bool = False
+    """Begin again where a checkpoint of this run, or of another, is in the way."""
+    overwrite: bool = False
+    """Replace another model's artifact at `output`."""
+
+    @property
+    def checkpoint(self) -> Path:
+        """The run's checkpoint, beside the artifact to be."""
+        return self.output.with_name(f".{self.output.name}.checkpoint")
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a name: `auto` takes a GPU where there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError):
+        raise SettingsError(
+            f"device must be auto, cpu or a GPU of this machine: got {name!r}"
+        ) from None
+    return device
+
+
+def run_training(
+    settings: RunSettings, place: Place, registry: Registry, watcher: Watcher
+) -> Manifest:
+    """Train, evaluate, write the artifact and register it; resumes where a kill left off.
+
+    Raises:
+        CoveError: one sentence on what is wrong with the data, the settings or the place.
+    """
+    check_output(place.output)
+    data = load_lists(settings.data, place.data_directory, settings.filter)
+    fingerprint = settings.fingerprint(data.sha256)
+    done = _already_trained(place, fingerprint)
+    if done is not None:
+        _register(registry, done, place)
+        return done
+    run_id = _resumable_run(place, fingerprint)
+    device = pick_device(place.device)
+    task = prepare(data, settings.seed).to(device)
+    objective = _new_objective(settings, task).to(device)
+    run_id = registry.start_run(
+        task=TASK,
+        recommender=settings.recommender,
+        data_name=data.name,
+        seed=settings.seed,
+        settings=settings.model_dump(mode="json"),
+        settings_hash=fingerprint,
+        output=str(place.output),
+        run_id=run_id,
+    )
+    plan = LoopPlan(
+        settings.training, settings.seed, SELECTION_METRIC, place.checkpoint, fingerprint, run_id
+    )
+    try:
+        progress = train(objective, task, plan, _Recorder(registry, run_id, watcher))
+        manifest = _manifest(settings, task, objective, progress, fingerprint, run_id)
+        items = _tables(task, objective)
+        manifest = write_artifact(place.output, manifest, objective.recommender, items)
+    except CoveError as error:
+        registry.fail_run(run_id, str(error))
+        raise
+    except KeyboardInterrupt:
+        registry.fail_run(run_id, "interrupted: the same command goes on from the last epoch")
+        raise
+    except Exception as error:
+        registry.fail_run(run_id, f"{type(error).__name__}: {error}")
+        raise
+    _register(registry, manifest, place)
+    place.checkpoint.unlink(missing_ok=True)
+    return manifest
+
+
+def _already_trained(place: Place, fingerprint: str) -> Manifest | None:
+    if place.restart or not (place.output / MANIFEST).exists():
+        return None
+    manifest = read_manifest(place.output)
+    if manifest.training.get("fingerprint") == fingerprint:
+        return read_artifact(place.output).manifest
+    if place.overwrite:
+        return None
+    raise SettingsError(
+        f"{place.output} holds another model ({manifest.id}): name another --output, or pass "
+        "--overwrite"
+    )
+
+
+def _resumable_run(place: Place, fingerprint: str) -> str | None:
+    if place.restart:
+        place.checkpoint.unlink(missing_ok=True)
+        return None
+    content = read_checkpoint(place.checkpoint)
+    if content is None:
+        return None
+    if content["fingerprint"] != fingerprint:
+        raise SettingsError(
+            f"{place.checkpoint} is of a run with other settings or data: name another --output, "
+            "or pass --restart to discard it"
+        )
+    run_id: str = content["run_id"]
+    return run_id
+
+
+def _new_objective(settings: RunSettings, task: ListCompletion) -> Objective:
+    torch.use_deterministic_algorithms(True)
+    seed_everything(settings.seed, 0)
+    quantizer, num_items = settings.quantizer, len(task.vocabulary)
+    if quantizer is not None and quantizer.code_sizes[0] > num_items:
+        raise SettingsError(
+            f"code_sizes must not exceed the {num_items} items of the training lists: "
+            f"got {quantizer.code_sizes[0]}"
+        )
+    recommender = build_recommender(settings.recommender, settings.model, num_items, quantizer)
+    recommender.start_from_popularity(task.popularity())
+    return Objective(recommender, settings.objective)
+
+
+def _tables(task: ListCompletion, objective: Objective) -> EntityTables:
+    data, ids = task.data, task.vocabulary.ids
+    titles, categories = data.titles, data.categories
+    return item_tables(
+        objective.recommender,
+        task.vocabulary,
+        task.popularity(),
+        None if titles is None else [titles.get(item, str(item)) for item in ids],
+        None if categories is None else [categories.get(item, []) for item in ids],
+    )
+
+
+def _manifest(
+    settings: RunSettings,
+    task: ListCompletion,
+    objective: Objective,
+    progress: Progress,
+    fingerprint: str,
+    run_id: str,
+) -> Manifest:
+    recommender = objective.recommender
+    metrics = {split: task.evaluate(recommender, split) for split in ("valid", "test")}
+    metrics |= baseline_metrics(task)
+    use = item_code_use(recommender)
+    quantizer = settings.quantizer
+    counts: dict[str, Any] = list_stats(task.data)
+    counts |= {f"{split}_lists": len(getattr(task, split)) for split in ("train", "valid", "test")}
+    return Manifest(
+        task=TASK,
+        recommender=settings.recommender,
+        settings=settings.model,
+        quantizers={} if quantizer is None else {"item": quantizer.model_dump(mode="json")},
+        training={
+            "fingerprint": fingerprint,
+            "filter": settings.filter.model_dump(mode="json"),
+            "objective": settings.objective.model_dump(),
+            "optimisation": settings.training.model_dump(),
+        },
+        num_items=len(task.vocabulary),
+        counts=counts,
+        data_name=task.data.name,
+        data_sha256=task.data.sha256,
+        seed=settings.seed,
+        epochs=progress.best_epoch,
+        metrics=metrics,
+        code_use={"item": use} if use else {},
+        code_version="",
+        run_id=run_id,
+    )
+
+
+def baseline_metrics(task: ListCompletion) -> dict[str, dict[str, float]]:
+    """Test metrics of the simple baselines, which any model has to beat."""
+    num_items = len(task.vocabulary)
+    popularity = torch.cat([torch.zeros(NUM_SPECIAL, dtype=torch.int64), task.popularity()])
+    baselines = {
+        "most_popular": MostPopular(popularity),
+        "item_cooccurrence": ItemCooccurrence(_known(task, num_items), num_items),
+    }
+    return {
+        f"test_{name}": list_metrics(*_ranked(baseline, task), CUTOFFS)
+        for name, baseline in baselines.items()
+    }
+
+
+def _ranked(baseline: object, task: ListCompletion) -> tuple[Tensor, Tensor]:
+    return rank_lists(baseline, task.test, max(CUTOFFS))
+
+
+def _known(task: ListCompletion, num_items: int) -> list[list[int]]:
+    return [[i for i in one if i < NUM_SPECIAL + num_items] for one in task.train.lists()]
+
+
+def _register(registry: Registry, manifest: Manifest, place: Place) -> None:
+    registry.add_model(manifest, place.output.resolve())
+    if registry.active_model(manifest.task) is None:
+        registry.activate(manifest.id)
+    if manifest.run_id is not None:
+        try:
+            registry.finish_run(manifest.run_id, manifest.id, manifest.metrics["test"])
+        except CoveError as error:  # the artifact came from another registry
+            logging.getLogger(__name__).info("run not recorded here: %s", error)
+
+
+class _Recorder:
+    """Passes what the loop tells on to the registry and to the person watching."""
+
+    def __init__(self, registry: Registry, run_id: str, watcher: Watcher) -> None:
+        self.registry, self.run_id, self.watcher = registry, run_id, watcher
+
+    def step(self, epoch: int, done: int, loss: float) -> None:
+        self.watcher.step(epoch, done, loss)
+
+    def epoch(self, epoch: int, values: dict[str, float]) -> None:
+        self.registry.record_metrics(self.run_id, epoch, values)
+        self.registry.heartbeat(self.run_id)
+        self.watcher.epoch(epoch, values)
+
+    def warn(self, message: str) -> None:
+        self.watcher.warn(message)
