@@ -20,3 +20,14 @@ def data_folder() -> Callable[[str], Path]:
         return root / name
 
     return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With COVE_NO_SKIPS, as in CI, a skipped test fails the run: there it should have run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = [] if reporter is None else reporter.stats.get("skipped", [])
+    if os.environ.get("COVE_NO_SKIPS") and skipped:
+        reporter.write_line("COVE_NO_SKIPS is set, and these tests were skipped:", red=True)
+        for report in skipped:
+            reporter.write_line(f"  {report.nodeid}: {report.longrepr[-1]}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -150,6 +150,23 @@ def serve(
     uvicorn.run(create_app(settings), host=host, port=port, log_level="warning")
 
 
+@app.command()
+def demo(
+    directory: Annotated[
+        Path | None, typer.Option("--from", help="Folder with MovieLens-100K, else fetched.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop the server left running.")] = False,
+) -> None:
+    """Train on MovieLens-100K, serve, complete a list of films; leaves the server up."""
+    from training.commands.demo import run_demo, stop_demo
+
+    if stop:
+        stop_demo()
+    else:
+        run_demo(directory, port)
+
+
 def _print_metrics(metrics: dict[str, dict[str, float]]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -1,0 +1,61 @@
+# The two commands: `make demo` and `make test`. Both make their own environment first.
+# VENV: where it goes; EXTRA: cpu or gpu (which faiss); PORT, DATA: see `make help`.
+
+PYTHON ?= python3
+VENV ?= .venv
+EXTRA ?= $(shell command -v nvidia-smi >/dev/null 2>&1 && echo gpu || echo cpu)
+PORT ?= 8000
+DATA ?=
+BIN := $(VENV)/bin
+
+.PHONY: help demo demo-stop test lint types imports unit slow format clean
+
+help:
+	@echo "make demo       train COVE on MovieLens-100K, serve it, complete a list (PORT=8000, DATA=folder)"
+	@echo "make demo-stop  stop the server that make demo left running"
+	@echo "make test       lint, types, import rule, all quick tests"
+	@echo "make slow       the slow tests"
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "COVE needs Python 3.11, 3.12 or 3.13: make PYTHON=python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train,dev]"
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run
+	$(BIN)/cove demo --port $(PORT) $(if $(DATA),--from $(DATA))
+
+demo-stop: $(VENV)/.run
+	$(BIN)/cove demo --stop
+
+test: lint types imports unit
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
