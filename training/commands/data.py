@@ -8,9 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cove.errors import DataError, SettingsError
+from cove.errors import SettingsError
 from training.datasets import DATASETS, ListData, default_filter, load_lists
-from training.datasets.fetching import fetch_ml100k
+from training.datasets.fetching import fetch
 from training.datasets.stats import list_stats
 from training.datasets.writing import write_lists
 
@@ -98,18 +98,13 @@ def prepare(
     typer.echo(f"{output}: {len(data.lists):,} lists")
 
 
-@data_app.command()
-def fetch(
+@data_app.command("fetch")
+def fetch_dataset(
     name: Annotated[str, typer.Argument(help="The data set: ml100k.")],
     to: Annotated[Path, typer.Option("--to", help="The folder that gets a sub-folder for it.")],
 ) -> None:
     """Download a data set that its owners let everybody download, unless it is there already."""
-    if name != "ml100k":
-        raise DataError(
-            f"only ml100k can be fetched, got {name!r}: get the files from their owners "
-            "(see `cove data list`) and name their folder with --from"
-        )
-    typer.echo(str(fetch_ml100k(to)))
+    typer.echo(str(fetch(name, to)))
 
 
 def _load(source: str, directory: Path | None, kind: str, **changes: int | str | None) -> ListData:

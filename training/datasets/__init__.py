@@ -63,10 +63,10 @@ def _load(name_or_file: str, directory: Path | None) -> ListData:
     )
 
 
-def _filtered(data: ListData, rule: ListFilter) -> ListData:
-    lists, positions = filter_lists(data.lists, rule)
+def _filtered(data: ListData, filter: ListFilter) -> ListData:
+    lists, positions = filter_lists(data.lists, filter)
     if not lists:
-        raise DataError(f"{data.name}: none of {len(data.lists)} lists is left after {rule}")
+        raise DataError(f"{data.name}: none of {len(data.lists)} lists is left after {filter}")
     kept = {item for row in lists for item in row}
     return ListData(
         name=data.name,

@@ -30,6 +30,23 @@ FAILURES = (
 Source = Callable[[Path], None]
 
 
+def fetch(name: str, directory: Path) -> Path:
+    """Bring a named data set into a sub-folder of `directory`, unless it is in there already.
+
+    Returns:
+        The folder that holds the files.
+
+    Raises:
+        DataError: its owners do not let everybody download it, or `fetch_ml100k` fails.
+    """
+    if name != ML100K.name:
+        raise DataError(
+            f"only {ML100K.name} can be fetched, got {name!r}: get the files from their owners "
+            "(see `cove data list`) and name their folder with --from"
+        )
+    return fetch_ml100k(directory)
+
+
 def fetch_ml100k(directory: Path) -> Path:
     """Bring MovieLens-100K into `directory/ml100k`, unless it is in `directory` already.
 

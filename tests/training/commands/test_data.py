@@ -1,0 +1,97 @@
+"""`cove data`, as a person and as a machine calls it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cove.errors import CoveError, DataError, SettingsError
+from tests.training.datasets.test_named_sets import write_classic
+from training.commands.data import data_app
+from training.datasets import DATASETS
+
+LISTS = "list_id,item_id\n1,a\n1,b\n2,a\n2,b\n2,c\n"
+EVERYTHING = ["--min-count", "1", "--min-length", "1", "--max-length", "200"]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    (tmp_path / "mine.csv").write_text(LISTS)
+    return str(tmp_path / "mine.csv")
+
+
+def run(*arguments: str) -> str:
+    result = CliRunner().invoke(data_app, list(arguments))
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def test_stats_of_a_file_are_json_with_the_agreed_names(file: str) -> None:
+    counts = json.loads(run("stats", file, "--kind", "lists", *EVERYTHING, "--json"))
+    assert counts == {
+        "lists": 2, "items": 3, "interactions": 5, "samples": None,
+        "items_per_list": 2.5, "shortest": 2, "longest": 3, "density": 5 / 6,
+    }  # fmt: skip
+
+
+def test_stats_without_json_are_a_table(file: str) -> None:
+    shown = run("stats", file, *EVERYTHING)
+    assert "mine" in shown
+    assert "interactions" in shown
+    assert "83.333%" in shown
+
+
+def test_a_too_long_list_is_cut_or_dropped(file: str) -> None:
+    bounds = ["--min-count", "1", "--min-length", "1", "--max-length", "2", "--json"]
+    assert json.loads(run("stats", file, *bounds))["interactions"] == 4
+    assert json.loads(run("stats", file, *bounds, "--too-long", "drop"))["interactions"] == 2
+
+
+def test_stats_of_aotm_are_the_published_counts(data_folder: Callable[[str], Path]) -> None:
+    counts = json.loads(run("stats", "aotm", "--from", str(data_folder("aotm")), "--json"))
+    assert (counts["lists"], counts["interactions"], counts["items"]) == (12_940, 162_106, 6_264)
+
+
+def test_every_data_set_is_listed() -> None:
+    listed = json.loads(run("list", "--json"))
+    assert [one["name"] for one in listed] == list(DATASETS)
+    assert listed[0]["filter"] == {
+        "min_count": 10, "min_length": 10, "max_length": 60, "too_long": "truncate",
+    }  # fmt: skip
+    assert "aotm" in run("list")
+
+
+def test_prepared_lists_are_a_file_that_stats_reads(file: str, tmp_path: Path) -> None:
+    output = tmp_path / "out.parquet"
+    assert "2 lists" in run("prepare", file, "--output", str(output), *EVERYTHING)
+    assert json.loads(run("stats", str(output), *EVERYTHING, "--json"))["interactions"] == 5
+
+
+def test_fetch_says_where_the_files_are(tmp_path: Path) -> None:
+    write_classic(tmp_path / "ml100k")
+    shown = run("fetch", "ml100k", "--to", str(tmp_path)).replace("\n", "")
+    assert shown == str(tmp_path / "ml100k")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (["stats", "aotm"], DataError, "aotm needs its folder: name it with --from"),
+        (["stats", "aotn", "--json"], DataError, "did you mean aotm"),
+        (["stats", "aotm", "--from", "/nowhere"], DataError, "not a folder: /nowhere"),
+        (["stats", "aotm", "--kind", "clicks"], SettingsError, "--kind must be lists: got 'cl"),
+        (["stats", "aotm", "--min-count", "0"], SettingsError, "min_count: .*, got 0"),
+        (["stats", "aotm", "--too-long", "cut"], SettingsError, "too_long: .*, got 'cut'"),
+        (["stats", "aotm", "--max-length", "5"], SettingsError, "min_length must not exceed"),
+        (["fetch", "aotm", "--to", "."], DataError, "only ml100k can be fetched, got 'aotm'"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(
+    arguments: list[str], error: type[CoveError], message: str
+) -> None:
+    with pytest.raises(error, match=message) as caught:
+        run(*arguments)
+    assert "\n" not in str(caught.value)
