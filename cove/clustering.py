@@ -1,4 +1,4 @@
-"""k-means on embeddings, by faiss."""
+"""k-means on embeddings, by faiss: k-means++, the best of several starts."""
 
 import numpy as np
 import torch
@@ -21,8 +21,15 @@ def kmeans(vectors: Tensor, num_clusters: int, seed: int) -> Tensor:
         ) from None
     points = np.ascontiguousarray(vectors.detach().cpu().numpy(), dtype=np.float32)
     # faiss asks for 39 points a centroid and warns below; a codebook may well be finer than that.
+    # One random start, its default, often ends with two centroids in one group.
     clustering = faiss.Kmeans(
-        points.shape[1], num_clusters, niter=20, seed=seed, min_points_per_centroid=1
+        points.shape[1],
+        num_clusters,
+        niter=20,
+        nredo=4,
+        init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
+        seed=seed,
+        min_points_per_centroid=1,
     )
     clustering.train(points)
     return torch.from_numpy(np.array(clustering.centroids)).to(vectors)
