@@ -18,7 +18,6 @@ import torch
 
 from cove.artifact import Manifest, read_manifest
 
-SETTINGS = ("epochs=12", "batch_size=128", "learning_rate=0.005", "patience=4")
 VARIANTS = {
     "": (),
     " + COVE 500,10": ("--cove", "500,10"),
@@ -45,7 +44,7 @@ def train_all(options: argparse.Namespace) -> dict[str, list[Manifest]]:
                 command = [sys.executable, "-m", "training.cli", "train", recommender]
                 command += ["--data", options.data, "--from", str(options.directory)]
                 command += ["--seed", seed, "--output", str(place), *arguments]
-                for setting in (*SETTINGS, *options.set):
+                for setting in options.set:
                     command += ["--set", setting]
                 subprocess.run(command, check=True)
                 rows.setdefault(row, []).append(read_manifest(place))
@@ -87,7 +86,9 @@ def main() -> None:
     options = parser.parse_args()
     rows = train_all(options)
     print(f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"{options.data}, seeds {options.seeds}, {', '.join((*SETTINGS, *options.set))}\n")
+    print(
+        f"{options.data}, seeds {options.seeds}, {', '.join(options.set) or 'default settings'}\n"
+    )
     table = add_baselines(rows)
     for title, names in TABLES.items():
         print(f"{title}\n\n{markdown(table, names)}\n")

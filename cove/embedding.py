@@ -47,6 +47,7 @@ class EntityEmbedding(nn.Module):
         self.num_entities = num_entities
         self.weight = nn.Parameter(torch.empty(NUM_SPECIAL + num_entities, dimensions))
         nn.init.normal_(self.weight, std=EMBEDDING_SCALE)
+        nn.init.zeros_(self.weight.data[:NUM_SPECIAL])  # a mask says nothing yet
         self.quantizer: CascadedQuantizer | None = None
         if quantizer is not None and quantizer.assignment == "random":
             self.quantizer = FixedCodes(quantizer, dimensions, num_entities)

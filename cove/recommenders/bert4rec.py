@@ -48,7 +48,7 @@ class Bert4Rec(ListCompleter):
         self.settings = settings
         self.items = EntityEmbedding(num_items, settings.dimensions, quantizer)
         self.encoder = TransformerEncoder(settings, settings.max_length + 1)
-        self.head = CatalogueHead(settings.dimensions, num_items)
+        self.head = CatalogueHead(num_items)
 
     def start_from_popularity(self, counts: Tensor) -> None:
         self.head.start_from_popularity(counts)
@@ -66,7 +66,7 @@ class Bert4Rec(ListCompleter):
         table = self.items.all()
         masked = tokens.masked_fill(hidden, MASK)
         states = self.encoder(masked, F.embedding(masked, table))
-        output = self.head.states(states[hidden])  # [M, D]
+        output = states[hidden]  # [M, D]
         wanted = tokens[hidden]
         loss = F.cross_entropy(self.head(output, table), wanted - NUM_SPECIAL)
         return Prediction(loss, output, wanted)
@@ -85,7 +85,7 @@ class Bert4Rec(ListCompleter):
             seen = tokens[:, : int(sizes.max()) + step + 1]
             states = self.encoder(seen, F.embedding(seen, table))
             at_mask = states.gather(1, (sizes + step)[:, :, None].expand(-1, -1, states.shape[2]))
-            ranked = self.head(self.head.states(at_mask.squeeze(1)), table)
+            ranked = self.head(at_mask.squeeze(1), table)
             ranked = ranked.masked_fill(banned[:, NUM_SPECIAL:], -torch.inf)
             wanted = 1 if step < steps - 1 else k - step  # the last step ranks all that is left
             best, values = top_items(ranked, wanted)

@@ -46,7 +46,7 @@ class Fans(ListCompleter):
         self.settings = settings
         self.items = EntityEmbedding(num_items, settings.dimensions, quantizer)
         self.encoder = TransformerEncoder(settings, settings.max_length + 3)
-        self.head = CatalogueHead(settings.dimensions, num_items)
+        self.head = CatalogueHead(num_items)
         self.mask_share = 1.0
 
     def start_epoch(self, epoch: int, num_epochs: int) -> None:
@@ -77,7 +77,7 @@ class Fans(ListCompleter):
         states = self._encode(masked, table)
         hidden = torch.cat([hidden_inputs, hidden_targets], dim=1)
         wanted = torch.cat([inputs, targets], dim=1)[hidden]  # [M]
-        output = self.head.states(states[hidden])  # [M, D]
+        output = states[hidden]  # [M, D]
         loss = F.cross_entropy(self.head(output, table), wanted - NUM_SPECIAL)
         return Prediction(loss, output, wanted)
 
@@ -104,7 +104,7 @@ class Fans(ListCompleter):
         slots = torch.where(slot < num_slots, MASK, PAD)  # [B, S]
         table = self.items.all()
         states = self._encode(ListBatch(inputs, slots), table)[:, inputs.shape[1] :]
-        scores = self.head(self.head.states(states).flatten(0, 1), table)
+        scores = self.head(states.flatten(0, 1), table)
         scores = scores.unflatten(0, slots.shape)  # [B, S, N]
         barred = forbidden[:, None, NUM_SPECIAL:] | (slots == PAD)[:, :, None]
         return read_depth_first(scores.masked_fill(barred, -torch.inf), k)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
+from cove.embedding import EMBEDDING_SCALE
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -42,6 +43,23 @@ class _Layer(nn.Module):
         self.query_key_value = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
         self.expand, self.contract = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+        self._start_as_average()
+
+    @torch.no_grad()
+    def _start_as_average(self) -> None:
+        """Begin as the plain average of the list's items: uniform attention, no network.
+
+        Positions and special ids begin at zero, so that they add nothing to that average. It
+        predicts the rest of a list well; from random projections the encoder needs many epochs
+        to find even that (`aotm`: no better than popularity after 4, the average is after 1).
+        """
+        size = self.output.in_features
+        self.query_key_value.weight[: 2 * size].normal_(std=EMBEDDING_SCALE)
+        self.query_key_value.weight[2 * size :].copy_(torch.eye(size))
+        self.output.weight.copy_(torch.eye(size))
+        self.contract.weight.zero_()
+        for linear in (self.query_key_value, self.output, self.contract):
+            linear.bias.zero_()
 
     def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
         parts = self.query_key_value(self.attention_norm(states)).chunk(3, dim=-1)
@@ -62,11 +80,7 @@ class TransformerEncoder(nn.Module):
         self.positions = nn.Embedding(num_positions, settings.dimensions)
         self.layers = nn.ModuleList(_Layer(settings) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(settings.dimensions)
-        for name, parameter in self.named_parameters():
-            if parameter.dim() == 2:
-                nn.init.normal_(parameter, std=0.02)
-            elif name.endswith("bias"):
-                nn.init.zeros_(parameter)
+        nn.init.zeros_(self.positions.weight)  # see _Layer._start_as_average
 
     def forward(self, tokens: Tensor, embedded: Tensor) -> Tensor:
         """States [B, L, D] of tokens [B, L] whose embeddings are `embedded` [B, L, D]."""
@@ -84,10 +98,8 @@ class TransformerEncoder(nn.Module):
 class CatalogueHead(nn.Module):
     """States to scores of all items, the weights tied to the item embeddings."""
 
-    def __init__(self, dimensions: int, num_items: int) -> None:
+    def __init__(self, num_items: int) -> None:
         super().__init__()
-        self.transform = nn.Linear(dimensions, dimensions)
-        self.norm = nn.LayerNorm(dimensions)
         self.bias = nn.Parameter(torch.zeros(num_items))
 
     @torch.no_grad()
@@ -99,11 +111,6 @@ class CatalogueHead(nn.Module):
         shares = counts.clamp(min=1).to(self.bias) / counts.sum().clamp(min=1)
         self.bias.copy_(shares.log())
 
-    def states(self, states: Tensor) -> Tensor:
-        """Output states [..., D], whose products with the item embeddings are the scores."""
-        output: Tensor = self.norm(F.gelu(self.transform(states)))
-        return output
-
-    def forward(self, output: Tensor, table: Tensor) -> Tensor:
-        """Scores [M, N] of output states [M, D], given the table [NUM_SPECIAL + N, D]."""
-        return torch.addmm(self.bias, output, table[NUM_SPECIAL:].t())
+    def forward(self, states: Tensor, table: Tensor) -> Tensor:
+        """Scores [M, N] of states [M, D], given the table [NUM_SPECIAL + N, D]."""
+        return torch.addmm(self.bias, states, table[NUM_SPECIAL:].t())
