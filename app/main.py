@@ -1,0 +1,76 @@
+"""The server: `create_app` puts settings, store, routes and pages together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import torch
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+
+import cove
+from app import errors
+from app.limits import BodyLimit
+from app.routes import codes, completion, items, models, operations, pages, runs
+from app.schemas import Problem
+from app.services.model_store import ModelStore
+from app.settings import Settings
+
+_DESCRIPTION = (
+    "Completes lists by learned categories, and shows what was learned. Ids are strings or "
+    "integers and come back as they were in the data. Levels count from 1, the finest; codes "
+    "from 0. Every error is a problem document (RFC 9457)."
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Make the server; the registry and the model are opened when it starts."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        torch.set_num_threads(settings.torch_threads)
+        store = await run_in_threadpool(ModelStore, settings)
+        try:
+            await run_in_threadpool(store.start)
+            app.state.store = store
+            yield
+        finally:
+            await run_in_threadpool(store.stop)
+
+    app = FastAPI(
+        title="COVE",
+        version=cove.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    errors.install(app)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    for module in (completion, codes, items, runs, models, operations, pages):
+        app.include_router(module.router)
+    app.mount("/web", StaticFiles(directory=pages.WEB), name="web")
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's description, with the problem document that the error answers refer to."""
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            description=app.description,
+            routes=app.routes,
+        )
+        template = "#/components/schemas/{model}"
+        problem = Problem.model_json_schema(ref_template=template)
+        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
+        schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+        app.openapi_schema = schema
+    return app.openapi_schema

@@ -1,0 +1,59 @@
+"""POST /complete-list."""
+
+from fastapi import APIRouter
+
+from app.dependencies import SettingsOf, StoreOf
+from app.errors import documented
+from app.schemas import CompletionRequest, ListCompletion, ManyCompletions
+from app.services.completion import CompletionOptions, complete_lists
+from app.services.errors import InvalidError, TooLargeError
+from app.settings import Settings
+
+router = APIRouter(tags=["completion"])
+
+
+@router.post(
+    "/complete-list",
+    response_model=ListCompletion | ManyCompletions,
+    response_model_exclude_none=True,
+    responses=documented(404, 413, 422, 503),
+)
+def complete_list(
+    request: CompletionRequest, store: StoreOf, settings: SettingsOf
+) -> ListCompletion | ManyCompletions:
+    """Complete one list (`items`) or many (`lists`); given items are never returned."""
+    lists = _checked_lists(request, settings)
+    model = store.find(request.model)
+    options = CompletionOptions(
+        k=request.k,
+        exclude=request.exclude,
+        allow=request.allow,
+        unknown=request.unknown,
+        explain=request.explain,
+        max_per_code=request.max_per_code,
+    )
+    results = complete_lists(model, lists, options)
+    if request.lists is not None:
+        return ManyCompletions(results=results, model=model.id)
+    return ListCompletion(**dict(results[0]), model=model.id)
+
+
+def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[str | int]]:
+    """The lists of a request, within the server's limits."""
+    if (request.items is None) == (request.lists is None):
+        raise InvalidError("items", "give exactly one of items and lists")
+    if request.k > settings.max_k:
+        raise InvalidError("k", f"must be at most {settings.max_k}: got {request.k}")
+    lists = [request.items] if request.items is not None else request.lists or []
+    if len(lists) > settings.max_lists:
+        raise TooLargeError("lists", f"at most {settings.max_lists} lists: got {len(lists)}")
+    name = "items" if request.lists is None else "lists"
+    for field, ids in [
+        *((name, one) for one in lists),
+        ("exclude", request.exclude),
+        ("allow", request.allow or []),
+    ]:
+        if len(ids) > settings.max_list_length:
+            most = settings.max_list_length
+            raise TooLargeError(field, f"at most {most} items in a list: got {len(ids)}")
+    return lists

@@ -1,0 +1,30 @@
+"""GET /items: one item, or those that a search finds."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.dependencies import ModelOf
+from app.errors import documented
+from app.schemas import FoundItems, ItemDetail
+from app.services import browsing
+
+router = APIRouter(prefix="/items", tags=["items"], responses=documented(404, 422, 503))
+
+
+@router.get("")
+def search_items(
+    model: ModelOf,
+    search: Annotated[str, Query(max_length=200, description="Part of an id or a title")] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> FoundItems:
+    """Items whose id or title holds the text, in any case; with no text the most popular."""
+    return browsing.search_items(model, search, limit)
+
+
+@router.get("/{item:path}")
+def item_detail(
+    model: ModelOf, item: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
+) -> ItemDetail:
+    """An item's codes, title and true categories, and the `similar` items closest by cosine."""
+    return browsing.item_detail(model, item, similar)

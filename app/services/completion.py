@@ -1,0 +1,138 @@
+"""Completes lists with a served model, or by popularity where the model knows none of a list."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from app.schemas import CompletedItem, Completion
+from app.services.errors import NotFoundError, shown
+from app.services.served_model import ServedModel
+from cove.batches import ListBatch, pad_lists
+from cove.vocabulary import NUM_SPECIAL, ExternalId
+
+Candidates = list[tuple[int, float]]
+"""Rows and their scores, best first."""
+
+
+@dataclass(frozen=True)
+class CompletionOptions:
+    """What a completion may give, and how much it says; the fields of CompletionRequest."""
+
+    k: int = 10
+    exclude: Sequence[ExternalId] = ()
+    allow: Sequence[ExternalId] | None = None
+    unknown: Literal["ignore", "error"] = "ignore"
+    explain: bool = False
+    max_per_code: int | None = None
+
+
+def complete_lists(
+    model: ServedModel, lists: Sequence[Sequence[ExternalId]], options: CompletionOptions
+) -> list[Completion]:
+    """Complete lists of external ids, in one call of the recommender.
+
+    Raises:
+        NotFoundError: `unknown` is "error" and a list holds ids that the model lacks.
+    """
+    encoded = [model.vocabulary.encode(one) for one in lists]
+    unknown = list(dict.fromkeys(item for _, missing in encoded for item in missing))
+    if unknown and options.unknown == "error":
+        named = ", ".join(shown(item) for item in unknown[:10])
+        more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
+        raise NotFoundError(f"the model {model.id} does not know these items: {named}{more}")
+    forbidden = _forbidden(model, options)
+    known = [given for given, _ in encoded if given]
+    chosen = iter(_by_model(model, known, forbidden, options) if known else [])
+    results = []
+    for given, missing in encoded:
+        candidates = next(chosen) if given else _by_popularity(model, forbidden, options)
+        results.append(
+            Completion(
+                items=[_item(model, *one, given, options.explain) for one in candidates],
+                source="model" if given else "popularity",
+                unknown_items=missing,
+            )
+        )
+    return results
+
+
+def _forbidden(model: ServedModel, options: CompletionOptions) -> Tensor:
+    """[NUM_SPECIAL + N] bool: what no list of the request may be given."""
+    size = NUM_SPECIAL + len(model.vocabulary)
+    forbidden = torch.zeros(size, dtype=torch.bool)
+    if options.allow is not None:
+        forbidden[:] = True
+        forbidden[model.vocabulary.encode(options.allow)[0]] = False
+    forbidden[model.vocabulary.encode(options.exclude)[0]] = True
+    forbidden[:NUM_SPECIAL] = True
+    return forbidden
+
+
+def _by_model(
+    model: ServedModel, lists: list[list[int]], forbidden: Tensor, options: CompletionOptions
+) -> list[Candidates]:
+    batch = ListBatch(pad_lists(lists), torch.zeros((len(lists), 0), dtype=torch.int64))
+    most = int((~forbidden).sum())
+    wanted = min(options.k if options.max_per_code is None else 4 * options.k, most)
+    while True:
+        if wanted == 0:
+            return [[] for _ in lists]
+        banned = forbidden.expand(len(lists), -1)
+        indices, scores = model.recommender.complete(batch, wanted, banned)
+        results = [
+            _limited(
+                model,
+                [
+                    (index - NUM_SPECIAL, score)
+                    for index, score in zip(row.tolist(), values.tolist(), strict=True)
+                    if index >= NUM_SPECIAL
+                ],
+                options,
+            )
+            for row, values in zip(indices, scores, strict=True)
+        ]
+        if wanted >= most or all(len(one) == options.k for one in results):
+            return results
+        if options.max_per_code is None:
+            return results
+        wanted = min(4 * wanted, most)
+
+
+def _by_popularity(model: ServedModel, forbidden: Tensor, options: CompletionOptions) -> Candidates:
+    rows = model.most_popular[~forbidden[NUM_SPECIAL:][model.most_popular]]
+    if options.max_per_code is None:
+        rows = rows[: options.k]
+    scores = model.popularity[rows]
+    return _limited(model, list(zip(rows.tolist(), scores.tolist(), strict=True)), options)
+
+
+def _limited(model: ServedModel, candidates: Candidates, options: CompletionOptions) -> Candidates:
+    """The first k candidates, with at most `max_per_code` of one level-1 code."""
+    if options.max_per_code is None or not model.levels:
+        return candidates[: options.k]
+    taken: Counter[int] = Counter()
+    kept = []
+    for row, score in candidates:
+        code = int(model.codes[row, 0])
+        if taken[code] < options.max_per_code:
+            taken[code] += 1
+            kept.append((row, score))
+            if len(kept) == options.k:
+                break
+    return kept
+
+
+def _item(
+    model: ServedModel, row: int, score: float, given: Sequence[int], explain: bool
+) -> CompletedItem:
+    item = CompletedItem(item=model.external(row), score=score, title=model.title(row))
+    if explain:
+        rows = torch.tensor(sorted(set(given)), dtype=torch.int64) - NUM_SPECIAL
+        shared = (model.codes[rows] == model.codes[row]).sum(dim=0).tolist()  # [H]
+        item.codes = model.item_codes(row)
+        item.shared_codes = {str(level + 1): count for level, count in enumerate(shared)}
+    return item

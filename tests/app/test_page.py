@@ -1,0 +1,163 @@
+"""The page, in a real browser: keyboard, small screens, hostile titles, no model."""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from app.main import create_app
+from app.settings import Settings
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+
+
+@contextmanager
+def serve(artifacts: Path) -> Iterator[str]:
+    """A server on a free port, for as long as the block lasts."""
+    config = uvicorn.Config(
+        create_app(Settings(artifacts=artifacts)), port=0, log_level="error", ws="none"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    end = time.monotonic() + 20
+    while not server.started:
+        assert time.monotonic() < end, "the server did not start"
+        assert thread.is_alive(), "the server failed to start"
+        time.sleep(0.02)
+    try:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def address(artifacts: Path) -> Iterator[str]:
+    with serve(artifacts) as address:
+        yield address
+
+
+@pytest.fixture(params=SIZES)
+def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page at two sizes; what it writes to the console as an error fails the test."""
+    page = browser.new_page(viewport=SIZES[request.param])
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+    foreign: list[str] = []
+    page.on("request", lambda r: None if r.url.startswith(address) else foreign.append(r.url))
+    page.goto(address)
+    expect(page.locator("#content")).to_be_visible()
+    yield page
+    assert complaints == []
+    assert foreign == []
+    page.close()
+
+
+def check_no_sideways_scroll(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_one_walks_from_the_levels_to_an_item(page: Page) -> None:
+    view = page.locator("#view")
+    expect(view).to_contain_text("of 12 codes used")
+    view.get_by_role("link", name="Level 2").click()
+    expect(view.get_by_role("heading", name="Level 2")).to_be_focused()
+    view.get_by_role("link", name="Code ").first.click()
+    expect(view).to_contain_text("Its codes of level 1")
+    check_no_sideways_scroll(page)
+    view.locator("a[href^='#/item/']").first.click()
+    expect(view).to_contain_text("Most similar items")
+    expect(view).to_contain_text("true categories: Drama")
+    check_no_sideways_scroll(page)
+    view.locator("a.code").first.click()
+    expect(view).to_contain_text("Belongs to level 2")
+    page.go_back()
+    expect(view).to_contain_text("Most similar items")
+
+
+def test_a_list_is_built_and_completed_by_keyboard_alone(page: Page) -> None:
+    box = page.get_by_label("Add an item")
+    box.focus()
+    page.keyboard.type("film 12")
+    expect(page.get_by_role("option", name="Film 12")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.type("film")
+    expect(page.get_by_role("option", name="Film 1 (1951)")).to_be_visible()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen li")).to_have_count(2)
+    page.get_by_label("How many").fill("5")
+    page.keyboard.press("Enter")
+    result = page.locator("#result")
+    expect(result.locator("ol > li")).to_have_count(5)
+    expect(result).to_contain_text("Chosen by the model fans-")
+    expect(result.locator(".shared").first).to_contain_text("of 2")
+    check_no_sideways_scroll(page)
+    page.locator("#chosen button").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#chosen li")).to_have_count(1)
+
+
+def test_an_empty_list_shows_the_most_popular_and_says_so(page: Page) -> None:
+    page.get_by_role("button", name="Complete").click()
+    expect(page.locator("#result")).to_contain_text("The most popular items")
+
+
+def test_a_title_is_never_markup(page: Page) -> None:
+    page.get_by_label("Find an item").fill("onerror")
+    page.get_by_role("option").first.click()
+    expect(page.locator("#view h3")).to_have_text("<img src=x onerror=document.title='broken'>")
+    assert page.locator("main img").count() == 0
+    assert page.title() == "COVE: learned categories"
+
+
+def test_a_search_that_finds_nothing_says_so(page: Page) -> None:
+    page.get_by_label("Find an item").fill("nothing like it")
+    expect(page.locator("#find-options")).to_contain_text("Nothing holds")
+
+
+def test_the_api_page_lists_the_calls(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/docs")
+    page.get_by_text("/complete-list").click()
+    expect(page.locator("details[open]")).to_contain_text("max_per_code")
+    page.close()
+
+
+def test_an_unknown_address_shows_the_reason(browser: Browser, address: str) -> None:
+    page = browser.new_page()
+    page.goto(f"{address}/#/code/1/999")
+    expect(page.get_by_role("alert")).to_contain_text("there is no code 999")
+    page.goto(f"{address}/#/item/%E0%A4%A")
+    expect(page.locator("#view")).to_contain_text("Level 1")
+    page.close()
+
+
+def test_without_a_model_the_page_names_the_command(browser: Browser, tmp_path: Path) -> None:
+    with serve(tmp_path) as address:
+        page = browser.new_page()
+        page.goto(address)
+        expect(page.locator("#empty")).to_contain_text("cove train fans --data ml100k")
+        expect(page.locator("#content")).to_be_hidden()
+        page.close()
