@@ -52,7 +52,7 @@ def complete_lists(
         candidates = next(chosen) if given else _by_popularity(model, forbidden, options)
         results.append(
             Completion(
-                items=[_item(model, *one, given, options.explain) for one in candidates],
+                items=_items(model, candidates, given, options.explain),
                 source="model" if given else "popularity",
                 unknown_items=missing,
             )
@@ -114,25 +114,32 @@ def _limited(model: ServedModel, candidates: Candidates, options: CompletionOpti
     """The first k candidates, with at most `max_per_code` of one level-1 code."""
     if options.max_per_code is None or not model.levels:
         return candidates[: options.k]
+    rows = torch.tensor([row for row, _ in candidates], dtype=torch.int64)
     taken: Counter[int] = Counter()
     kept = []
-    for row, score in candidates:
-        code = int(model.codes[row, 0])
+    for candidate, code in zip(candidates, model.codes[rows, 0].tolist(), strict=True):
         if taken[code] < options.max_per_code:
             taken[code] += 1
-            kept.append((row, score))
-            if len(kept) == options.k:
-                break
-    return kept
+            kept.append(candidate)
+    return kept[: options.k]
 
 
-def _item(
-    model: ServedModel, row: int, score: float, given: Sequence[int], explain: bool
-) -> CompletedItem:
-    item = CompletedItem(item=model.external(row), score=score, title=model.title(row))
+def _items(
+    model: ServedModel, candidates: Candidates, given: Sequence[int], explain: bool
+) -> list[CompletedItem]:
+    items = [
+        CompletedItem(item=model.external(row), score=score, title=model.title(row))
+        for row, score in candidates
+    ]
     if explain:
-        rows = torch.tensor(sorted(set(given)), dtype=torch.int64) - NUM_SPECIAL
-        shared = (model.codes[rows] == model.codes[row]).sum(dim=0).tolist()  # [H]
-        item.codes = model.item_codes(row)
-        item.shared_codes = {str(level + 1): count for level, count in enumerate(shared)}
-    return item
+        rows = torch.tensor([row for row, _ in candidates], dtype=torch.int64)
+        own = torch.tensor(sorted(set(given)), dtype=torch.int64) - NUM_SPECIAL
+        codes, given_codes = model.codes[rows], model.codes[own]  # [K, H], [G, H]
+        shared = torch.zeros_like(codes)
+        for column, level in enumerate(model.levels):
+            counts = torch.bincount(given_codes[:, column], minlength=level.size)  # [v]
+            shared[:, column] = counts[codes[:, column]]
+        for item, item_codes, row in zip(items, codes.tolist(), shared.tolist(), strict=True):
+            item.codes = item_codes
+            item.shared_codes = {str(level + 1): count for level, count in enumerate(row)}
+    return items
