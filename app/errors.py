@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from app.schemas import FieldError, Problem
 from app.services.errors import InvalidError, NotFoundError, NotReadyError, TooLargeError
 from cove.errors import CoveError
+from training.registry.errors import RegistryError
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger("cove.app")
@@ -21,6 +22,7 @@ _STATUS: Mapping[type[CoveError], int] = {
     TooLargeError: 413,
     InvalidError: 422,
     NotReadyError: 503,
+    RegistryError: 503,
 }
 
 

@@ -21,8 +21,9 @@ class Run(BaseModel):
     settings: dict[str, Any]
     epochs: int
     model_id: str | None
-    started_at: datetime | None
-    heartbeat_at: datetime | None
+    metrics: dict[str, float] | None
+    started_at: datetime
+    heartbeat_at: datetime
     finished_at: datetime | None
 
 
@@ -57,7 +58,7 @@ class ModelSummary(BaseModel):
     recommender: str
     data_name: str
     active: bool
-    created_at: str
+    created_at: datetime
     metrics: dict[str, dict[str, float]]
     run: str | None
 

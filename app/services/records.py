@@ -73,7 +73,7 @@ def _summary(model: Model, active_id: str | None) -> ModelSummary:
         recommender=model.recommender,
         data_name=model.data_name,
         active=model.id == active_id,
-        created_at=str(model.created_at),
+        created_at=model.created_at,
         metrics=model.metrics,
         run=model.run_id,
     )

@@ -10,6 +10,7 @@ from app.settings import Settings
 from tests.app.conftest import make_artifact
 from tests.app.test_errors import check_problem
 from training.registry.database import registry_url
+from training.registry.errors import RegistryError
 from training.registry.queries import Registry
 
 
@@ -131,3 +132,11 @@ def test_the_description_documents_every_call_and_its_problems(client: TestClien
     answers = schema["paths"]["/complete-list"]["post"]["responses"]
     assert answers.keys() == {"200", "404", "413", "422", "503"}
     assert "application/problem+json" in answers["422"]["content"]
+
+
+def test_a_registry_that_fails_is_a_503(client: TestClient, monkeypatch) -> None:
+    def broken(**_: object) -> None:
+        raise RegistryError("the registry cannot be used: disk I/O error")
+
+    monkeypatch.setattr(client.app.state.store.registry, "list_runs", broken)
+    assert "disk" in check_problem(client.get("/runs"), 503)["detail"]
