@@ -168,14 +168,14 @@ def demo(
 
 
 def _print_metrics(metrics: dict[str, dict[str, float]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from training.commands.shared import print_table
 
-    names = list(metrics["test"])
-    table = Table("split or baseline", *names, box=None)
-    for source, values in metrics.items():
-        table.add_row(source, *(f"{values[name]:.4f}" for name in names))
-    Console().print(table)
+    names = tuple(dict.fromkeys(name for values in metrics.values() for name in values))
+    rows = [
+        (source, *(f"{values[name]:.4f}" if name in values else "" for name in names))
+        for source, values in metrics.items()
+    ]
+    print_table(("split or baseline", *names), rows)
 
 
 def _add_groups() -> None:

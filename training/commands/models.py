@@ -1,0 +1,58 @@
+"""`cove models`: which models there are, and which one is served."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from training.commands.shared import (
+    DEFAULT_ARTIFACTS,
+    Artifacts,
+    AsJson,
+    columns,
+    open_registry_of,
+    print_table,
+)
+
+models_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+
+@models_app.command(name="list")
+def list_models(artifacts: Artifacts = DEFAULT_ARTIFACTS, as_json: AsJson = False) -> None:
+    """Models, newest first; the active one of each task is marked."""
+    with open_registry_of(artifacts) as registry:
+        models = registry.sync_artifacts(artifacts)
+        active = {registry.active_model(task) for task in {model.task for model in models}}
+    ids = {model.id for model in active if model is not None}
+    if as_json:
+        typer.echo(json.dumps([columns(m) | {"active": m.id in ids} for m in models]))
+        return
+    rows = [
+        ("*" if m.id in ids else "", m.id, m.task, m.data_name,
+         f"{m.metrics.get('test', {}).get('ndcg_at_10', float('nan')):.4f}", m.path)
+        for m in models
+    ]  # fmt: skip
+    print_table(("active", "model", "task", "data", "ndcg_at_10", "artifact"), rows)
+
+
+@models_app.command()
+def activate(
+    model_id: Annotated[str, typer.Argument(help="A model's id, or the start of it.")],
+    artifacts: Artifacts = DEFAULT_ARTIFACTS,
+) -> None:
+    """Serve this model; a running server follows within seconds."""
+    with open_registry_of(artifacts) as registry:
+        registry.sync_artifacts(artifacts)
+        model = registry.activate(model_id)
+    typer.echo(f"{model.id} is the active model of {model.task}")
+
+
+@models_app.command()
+def rollback(
+    task: Annotated[str, typer.Option(help="The task whose model changes.")] = "list_completion",
+    artifacts: Artifacts = DEFAULT_ARTIFACTS,
+) -> None:
+    """Serve the model that was active before."""
+    with open_registry_of(artifacts) as registry:
+        model = registry.rollback(task)
+    typer.echo(f"{model.id} is the active model of {model.task} again")

@@ -1,0 +1,52 @@
+"""What the registry's commands share: their options, and an open registry."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from training.registry.database import registry_url, upgrade
+from training.registry.errors import RegistryError
+from training.registry.queries import Registry
+
+Artifacts = Annotated[
+    Path, typer.Option("--artifacts", envvar="COVE_ARTIFACTS", help="Folder of artifacts.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+DEFAULT_ARTIFACTS = Path("artifacts")
+
+
+@contextmanager
+def open_registry_of(artifacts: Path) -> Iterator[Registry]:
+    """The registry of a folder of artifacts, its schema brought up and dead runs marked."""
+    url = registry_url(artifacts)
+    if url.startswith("sqlite") and not artifacts.is_dir():
+        raise RegistryError(f"there is no folder {artifacts}: name one with --artifacts")
+    upgrade(url)
+    registry = Registry(url)
+    try:
+        registry.mark_dead_runs()
+        yield registry
+    finally:
+        registry.close()
+
+
+def columns(row: Any) -> dict[str, Any]:
+    """A registry row as plain JSON values."""
+    values = {column.name: getattr(row, column.name) for column in row.__table__.columns}
+    return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in values.items()}
+
+
+def print_table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Rows under titles, no cell shortened where the output is not a terminal."""
+    table = Table(*titles, box=None)
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    console.print(table)

@@ -1,0 +1,7 @@
+"""What can go wrong with the registry."""
+
+from cove.errors import CoveError
+
+
+class RegistryError(CoveError):
+    """The registry cannot be reached, or does not know what was asked for."""

@@ -1,0 +1,101 @@
+"""The registry's tables: runs, their metrics, models, and which model was active when."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+STATES = ("queued", "running", "finished", "failed")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite stores none of the zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store in UTC."""
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give back in UTC, zone and all."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """What all tables share."""
+
+
+class Run(Base):
+    """One training run, as it goes."""
+
+    __tablename__ = "runs"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    task: Mapped[str] = mapped_column(String(64))
+    recommender: Mapped[str] = mapped_column(String(64))
+    data_name: Mapped[str] = mapped_column(Text)
+    seed: Mapped[int]
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    settings_hash: Mapped[str] = mapped_column(String(64), index=True)
+    output: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    reason: Mapped[str | None] = mapped_column(Text)
+    """Why it failed, in one sentence."""
+    epochs: Mapped[int] = mapped_column(default=0)
+    """Epochs done."""
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int]
+    process_started: Mapped[str] = mapped_column(String(32))
+    """Tells the process from a later one with the same number."""
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    model_id: Mapped[str | None] = mapped_column(String(128))
+    metrics: Mapped[dict[str, float] | None] = mapped_column(JSON)
+    """Of the test split, once finished."""
+
+
+class Metric(Base):
+    """One value of one run after one epoch."""
+
+    __tablename__ = "metrics"
+
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[float]
+
+
+class Model(Base):
+    """One artifact."""
+
+    __tablename__ = "models"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    hash: Mapped[str] = mapped_column(String(64))
+    task: Mapped[str] = mapped_column(String(64), index=True)
+    recommender: Mapped[str] = mapped_column(String(64))
+    data_name: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str | None] = mapped_column(String(64))
+    metrics: Mapped[dict[str, dict[str, float]]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Activation(Base):
+    """A model became the active one of its task; the newest row of a task counts."""
+
+    __tablename__ = "activations"
+    __table_args__ = (Index("ix_activations_task_id", "task", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task: Mapped[str] = mapped_column(String(64))
+    model_id: Mapped[str] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"))
+    replaces: Mapped[int | None]
+    """The activation that a rollback of this one returns to."""
+    activated_at: Mapped[datetime] = mapped_column(UtcDateTime)
