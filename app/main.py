@@ -16,7 +16,7 @@ from app.limits import BodyLimit
 from app.routes import codes, completion, items, models, operations, pages, runs
 from app.schemas import Problem
 from app.services.model_store import ModelStore
-from app.settings import Settings
+from app.settings import Settings, read_settings
 
 _DESCRIPTION = (
     "Completes lists by learned categories, and shows what was learned. Ids are strings or "
@@ -27,7 +27,7 @@ _DESCRIPTION = (
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Make the server; the registry and the model are opened when it starts."""
-    settings = settings or Settings()
+    settings = settings or read_settings()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

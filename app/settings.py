@@ -1,9 +1,12 @@
 """Settings of the server, from the environment: COVE_ARTIFACTS, COVE_PORT and so on."""
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cove.errors import SettingsError
 
 
 class Settings(BaseSettings):
@@ -29,3 +32,17 @@ class Settings(BaseSettings):
     """Threads of one tensor operation; requests run beside each other anyway."""
     poll_seconds: float = Field(default=1.0, gt=0)
     """How often the server looks whether another model was activated."""
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of the environment, with those `given` in their place.
+
+    Raises:
+        SettingsError: a value breaks its rule; the sentence names the variable.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"COVE_{'_'.join(map(str, first['loc']))}".upper()
+        raise SettingsError(f"{name}: {first['msg']}: got {first['input']!r}") from None
