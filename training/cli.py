@@ -137,7 +137,7 @@ def serve(
         import uvicorn
 
         from app.main import create_app
-        from app.settings import Settings
+        from app.settings import read_settings
     except ImportError as error:
         raise SettingsError(
             f"serving needs the extra `serve` (no module {error.name}): "
@@ -146,7 +146,7 @@ def serve(
     if not artifacts.is_dir():
         raise SettingsError(f"there is no folder {artifacts}: name one with --artifacts")
     typer.echo(f"COVE on http://{host}:{port}  (pages at /, API at /docs; Ctrl-C stops it)")
-    settings = Settings(artifacts=artifacts, host=host, port=port)
+    settings = read_settings(artifacts=artifacts, host=host, port=port)
     uvicorn.run(create_app(settings), host=host, port=port, log_level="warning")
 
 

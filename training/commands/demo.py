@@ -17,6 +17,8 @@ from training.datasets.fetching import fetch_ml100k
 FOLDER = Path(".demo")
 GIVEN = ("50", "172", "181")
 """Star Wars, The Empire Strikes Back, Return of the Jedi."""
+SETTINGS = ("epochs=10", "batch_size=16", "max_length=60")
+"""MovieLens-100K has few lists, and long ones: small steps, and the first 60 films of each."""
 
 
 class DemoError(CoveError):
@@ -27,10 +29,10 @@ def run_demo(data: Path | None, port: int) -> None:
     """Fetch the data, train COVE on FANS, serve, complete a list, and leave the server up."""
     artifacts = FOLDER / "artifacts"
     folder = data or fetch_ml100k(FOLDER)
+    settings = [text for setting in SETTINGS for text in ("--set", setting)]
     _cove(
         "train", "fans", "--data", "ml100k", "--from", str(folder), "--cove", "100,10",
-        "--seed", "0", "--output", str(artifacts / "ml100k-fans"),
-        "--set", "epochs=20",
+        "--seed", "0", "--output", str(artifacts / "ml100k-fans"), *settings,
     )  # fmt: skip
     stop_demo(quiet=True)
     _start_server(artifacts, port)
