@@ -17,7 +17,7 @@ from uuid import uuid4
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 import cove
@@ -175,17 +175,17 @@ def _write_files(
     scratch: Path, manifest: Manifest, recommender: ListCompleter, items: EntityTables
 ) -> Manifest:
     state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
-    save_file(state, scratch / "weights.safetensors")
-    save_file({"items": items.embeddings.contiguous()}, scratch / "embeddings.safetensors")
+    _write(scratch / "weights.safetensors", save(state))
+    _write(scratch / "embeddings.safetensors", save({"items": items.embeddings.contiguous()}))
     codes = {"items": items.codes.contiguous(), "popularity": items.popularity.contiguous()}
     codes |= {f"parents_{i + 1}": parent.contiguous() for i, parent in enumerate(items.parents)}
     codes |= {f"codebook_{i + 1}": book.contiguous() for i, book in enumerate(items.codebooks)}
-    save_file(codes, scratch / "codes.safetensors")
+    _write(scratch / "codes.safetensors", save(codes))
     _write_json(
         scratch / "vocabulary.json",
         {"ids": items.vocabulary.ids, "titles": items.titles, "categories": items.categories},
     )
-    (scratch / "README.md").write_text(model_card(manifest.model_dump()), encoding="utf-8")
+    _write(scratch / "README.md", model_card(manifest.model_dump()).encode())
     files = {path.name: _sha256(path.read_bytes()) for path in sorted(scratch.iterdir())}
     manifest = manifest.model_copy(update={"files": files, "code_version": cove.__version__})
     digest = manifest_hash(manifest)
@@ -201,9 +201,15 @@ def _write_files(
 
 
 def _write_json(path: Path, content: object) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=1, sort_keys=True)
-        file.write("\n")
+    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
+    _write(path, f"{text}\n".encode())
+
+
+def _write(path: Path, content: bytes) -> None:
+    # Not safetensors' save_file: its files are for their owner alone, and the server may be
+    # another user; and a full disk is no OSError there.
+    with path.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
 
