@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 import cove
@@ -25,6 +24,12 @@ Artifacts = Annotated[
     Path, typer.Option("--artifacts", envvar="COVE_ARTIFACTS", help="Folder of artifacts.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+_INTERRUPTED = 130
+"""Exit status after Ctrl-C; newer typers give it, older ones raise."""
+
+_ClickError: type[Exception] = typer.BadParameter.__mro__[2]
+"""ClickException of the click that this typer uses, its own copy or the package."""
 
 
 @app.command(name="train")
@@ -207,22 +212,33 @@ def options(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; a mistake of the caller's gives one sentence and exit status 2."""
-    _add_groups()
+    if not app.registered_groups:
+        _add_groups()
     try:
         status = app(arguments, standalone_mode=False, prog_name="cove", auto_envvar_prefix="COVE")
     except CoveError as error:
         print(f"cove: {error}", file=sys.stderr)  # noqa: T201
         return 2
-    except click.ClickException as error:
-        print(f"cove: {error.format_message()}", file=sys.stderr)  # noqa: T201
+    except _ClickError as error:
+        print(_sentence(error), file=sys.stderr)  # noqa: T201
         return 2
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         print("cove: interrupted", file=sys.stderr)  # noqa: T201
-        return 130
+        return _INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    if status == _INTERRUPTED:
+        print("cove: interrupted", file=sys.stderr)  # noqa: T201
     return status if isinstance(status, int) else 0
+
+
+def _sentence(error: Any) -> str:
+    """What is wrong with the call, on one line; a call without arguments gets the help instead."""
+    message = str(error.format_message())
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return message
+    return f"cove: {' '.join(message.split())}"
 
 
 if __name__ == "__main__":
