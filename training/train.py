@@ -72,7 +72,7 @@ def pick_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.zeros(1, device=device)
+        torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError):
         raise SettingsError(
             f"device must be auto, cpu or a GPU of this machine: got {name!r}"
