@@ -119,8 +119,8 @@ def train(objective: Objective, task: Task, plan: LoopPlan, watcher: Watcher) ->
     progress = _resume(objective, optimizer, plan, device)
     while progress.epoch < settings.epochs and not _finished(objective, progress, settings):
         _train_epoch(objective, optimizer, task, plan, progress, watcher)
+        watcher.epoch(progress.epoch, progress.history[-1])  # first: a resumed run never skips one
         save_checkpoint(plan, objective, optimizer, progress)
-        watcher.epoch(progress.epoch, progress.history[-1])
     objective.load_state_dict(progress.best_weights)
     objective.eval()
     return progress
