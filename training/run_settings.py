@@ -34,8 +34,12 @@ class RunSettings(BaseModel):
     """The recommender's own settings."""
 
     def fingerprint(self, data_sha256: str) -> str:
-        """A hash of the settings and the data: what a checkpoint is recognised by."""
-        content = json.dumps([self.model_dump(mode="json"), data_sha256], sort_keys=True)
+        """A hash of the settings and the data: what a checkpoint is recognised by.
+
+        Where a file of lists lies does not matter, only its name and what is in it.
+        """
+        values = self.model_dump(mode="json") | {"data": Path(self.data).name}
+        content = json.dumps([values, data_sha256], sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
