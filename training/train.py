@@ -94,6 +94,7 @@ def run_training(
     done = _already_trained(place, fingerprint)
     if done is not None:
         _register(registry, done, place)
+        place.checkpoint.unlink(missing_ok=True)
         return done
     run_id = _resumable_run(place, fingerprint)
     device = pick_device(place.device)
