@@ -9,6 +9,7 @@ context.configure(
     connection=connection,
     target_metadata=Base.metadata,
     render_as_batch=True,  # SQLite alters tables by copying them
+    transactional_ddl=True,  # all migrations or none, on SQLite too
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -42,7 +42,7 @@ def upgrade() -> None:
         ),
         sa.Column("epoch", sa.Integer(), primary_key=True),
         sa.Column("name", sa.String(64), primary_key=True),
-        sa.Column("value", sa.Float(), nullable=False),
+        sa.Column("value", sa.Double(), nullable=False),
     )
     op.create_table(
         "models",

@@ -25,6 +25,7 @@ RunId = Annotated[str, typer.Argument(help="A run's id, or the start of it.")]
 @runs_app.command(name="list")
 def list_runs(
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
+    task: Annotated[str | None, typer.Option(help="Only runs of this task.")] = None,
     state: Annotated[str | None, typer.Option(help=", ".join(STATES))] = None,
     limit: Annotated[int, typer.Option(min=1)] = 50,
     as_json: AsJson = False,
@@ -33,7 +34,7 @@ def list_runs(
     if state is not None and state not in STATES:
         raise RegistryError(f"state must be one of {', '.join(STATES)}: got {state!r}")
     with open_registry_of(artifacts) as registry:
-        runs = registry.list_runs(state=state, limit=limit)
+        runs = registry.list_runs(task=task, state=state, limit=limit)
     if as_json:
         typer.echo(json.dumps([columns(run) for run in runs]))
         return
@@ -75,6 +76,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Test metrics and differing settings of runs, side by side."""
+    if len(set(run_ids)) < 2:
+        raise RegistryError(f"compare needs two runs or more: got {', '.join(run_ids)}")
     with open_registry_of(artifacts) as registry:
         runs = [_known(registry, run_id) for run_id in run_ids]
     facts = [_flat(run.settings) | (run.metrics or {}) for run in runs]

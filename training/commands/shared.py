@@ -1,6 +1,7 @@
 """What the registry's commands share: their options, and an open registry."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,15 +25,12 @@ DEFAULT_ARTIFACTS = Path("artifacts")
 def open_registry_of(artifacts: Path) -> Iterator[Registry]:
     """The registry of a folder of artifacts, its schema brought up and dead runs marked."""
     url = registry_url(artifacts)
-    if url.startswith("sqlite") and not artifacts.is_dir():
+    if "COVE_DATABASE_URL" not in os.environ and not artifacts.is_dir():
         raise RegistryError(f"there is no folder {artifacts}: name one with --artifacts")
     upgrade(url)
-    registry = Registry(url)
-    try:
+    with Registry(url) as registry:
         registry.mark_dead_runs()
         yield registry
-    finally:
-        registry.close()
 
 
 def columns(row: Any) -> dict[str, Any]:
@@ -41,7 +39,7 @@ def columns(row: Any) -> dict[str, Any]:
     return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in values.items()}
 
 
-def print_table(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Rows under titles, no cell shortened where the output is not a terminal."""
     table = Table(*titles, box=None)
     for row in rows:

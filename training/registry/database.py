@@ -1,15 +1,16 @@
 """The registry's database: where it is, how it is opened, how its schema moves."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import alembic.command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -18,6 +19,9 @@ from training.registry.errors import RegistryError
 
 _LOCK = 0xC07E
 """PostgreSQL's advisory lock that migrations hold."""
+
+_BUSY_SECONDS = 10
+"""How long one writer of a SQLite file waits for another."""
 
 
 def registry_url(artifacts: Path) -> str:
@@ -30,7 +34,7 @@ def shown(url: str) -> str:
     """The address without its password."""
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return "COVE_DATABASE_URL"
 
 
@@ -38,27 +42,78 @@ def open_registry(url: str) -> Engine:
     """An engine; SQLite in WAL mode, waiting up to 10 s for another writer, foreign keys held.
 
     Raises:
-        RegistryError: the address is malformed, its driver or its folder missing.
+        RegistryError: the address is malformed, its driver or its folder is missing, or its
+            file is no registry.
     """
-    try:
-        address = make_url(url)
-        engine = create_engine(url, pool_pre_ping=True)
-    except (ArgumentError, ImportError) as error:
-        raise RegistryError(f"the database address {shown(url)} cannot be used: {error}") from None
+    address = _address(url)
     if address.get_backend_name() == "sqlite":
-        if address.database and not Path(address.database).parent.is_dir():
-            raise RegistryError(f"there is no folder {Path(address.database).parent}")
+        _check_file(Path(str(address.database)))
+    try:
+        engine = create_engine(address, pool_pre_ping=True)
+    except (ImportError, SQLAlchemyError) as error:
+        raise RegistryError(f"the database address {shown(url)} cannot be used: {error}") from None
+    if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def for_writing(engine: Engine) -> Engine:
+    """The engine for transactions that write.
+
+    On SQLite they take the write lock at once: one that reads first and asks for the lock later
+    is refused without a wait when another wrote in between.
+    """
+    return engine.execution_options(sqlite_begin="IMMEDIATE")
+
+
+def _address(url: str) -> URL:
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        raise RegistryError(
+            "the database address must be like sqlite:///FILE or postgresql://HOST/NAME; "
+            "COVE_DATABASE_URL is not"
+        ) from None
+    backend = address.get_backend_name()
+    if backend not in {"sqlite", "postgresql"}:
+        raise RegistryError(f"the registry runs on sqlite and postgresql: got {backend!r}")
+    if backend == "sqlite" and (address.database in {None, "", ":memory:"} or address.query):
+        raise RegistryError(
+            f"a SQLite registry needs a file and takes no options, sqlite:///FILE: got {shown(url)}"
+        )
+    return address
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is not ours before anything of it is changed."""
+    if not path.parent.is_dir():
+        raise RegistryError(f"there is no folder {path.parent} for the registry {path.name}")
+    if not path.exists():
+        return
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS)) as connection:
+            rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            tables = {name for (name,) in rows}
+    except sqlite3.Error as error:
+        raise RegistryError(f"the registry {path} cannot be read: {error}") from None
+    if tables and "alembic_version" not in tables:
+        raise RegistryError(f"{path} is another program's database, not a registry")
+
+
 def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says, not where sqlite3
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout = 10000")
+    cursor.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = NORMAL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
 
 
 @contextmanager
@@ -67,7 +122,9 @@ def readable(url: str) -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        reason = (str(getattr(error, "orig", None) or error).splitlines() or ["no reason given"])[0]
+        if "no such table" in reason or "no such column" in reason or "does not exist" in reason:
+            reason += " (`cove db upgrade` brings the schema up)"
         raise RegistryError(f"the registry {shown(url)} cannot be used: {reason}") from None
     except CommandError as error:
         raise RegistryError(f"the registry {shown(url)} cannot be migrated: {error}") from None
@@ -87,12 +144,13 @@ def downgrade(url: str, revision: str) -> None:
 
 @contextmanager
 def _locked(url: str) -> Iterator[Config]:
-    engine = open_registry(url)
+    engine = for_writing(open_registry(url))
     configuration = Config()
     folder = Path(migrations.__file__).parent
     configuration.set_main_option("script_location", str(folder).replace("%", "%%"))
+    hold = _hold_file if engine.dialect.name == "sqlite" else _hold_advisory
     try:
-        with engine.connect() as connection, _held(engine, connection):
+        with hold(engine) as connection:
             configuration.attributes["connection"] = connection
             yield configuration
     finally:
@@ -100,24 +158,29 @@ def _locked(url: str) -> Iterator[Config]:
 
 
 @contextmanager
-def _held(engine: Engine, connection: Any) -> Iterator[None]:
-    if engine.dialect.name == "postgresql":
-        connection.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
-        connection.commit()
-        try:
-            yield
-        finally:
-            connection.execute(text(f"SELECT pg_advisory_unlock({_LOCK})"))
-            connection.commit()
-    elif engine.url.database:
-        import fcntl  # noqa: PLC0415 - not on every system that PostgreSQL serves
+def _hold_file(engine: Engine) -> Iterator[Connection]:
+    import fcntl  # noqa: PLC0415 - not on every system that PostgreSQL serves
 
+    path = Path(f"{engine.url.database}.lock")
+    try:
+        lock = path.open("a")
+    except OSError as error:
+        raise RegistryError(f"cannot write {path}: {error.strerror}") from None
+    with lock:
         try:
-            lock = Path(engine.url.database + ".lock").open("a")  # noqa: SIM115
-        except OSError as error:
-            raise RegistryError(f"cannot write beside {engine.url.database}: {error}") from None
-        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-    else:
-        yield
+        except OSError as error:
+            raise RegistryError(f"cannot lock {path}: {error.strerror}") from None
+        with engine.connect() as connection:
+            # Altering a table copies and drops it; with foreign keys held that would delete
+            # what refers to it. The pragma does nothing once a transaction has begun.
+            driver: Any = connection.connection.dbapi_connection
+            driver.execute("PRAGMA foreign_keys = OFF")
+            yield connection
+
+
+@contextmanager
+def _hold_advisory(engine: Engine) -> Iterator[Connection]:
+    with engine.connect() as connection, engine.connect() as holder:
+        holder.execute(text(f"SELECT pg_advisory_lock({_LOCK})"))
+        yield connection

@@ -1,28 +1,33 @@
 """What the command line and the server ask of the registry."""
 
-import os
-import socket
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from cove.artifact import MANIFEST, Manifest, read_manifest
-from cove.errors import ArtifactError
-from training.registry.database import open_registry, readable
+from training.registry.artifacts import finite, holds, manifest_in, model_row
+from training.registry.database import for_writing, open_registry, readable
 from training.registry.errors import RegistryError
+from training.registry.lookups import by_prefix, current_activation, known_model, known_run
 from training.registry.models import Activation, Metric, Model, Run
+from training.registry.processes import Process, is_gone, this_process
 
-Row = TypeVar("Row", Run, Model)
+if TYPE_CHECKING:
+    from cove.artifact import Manifest
 
 _SILENT_AFTER = timedelta(minutes=10)
-"""A run on another host whose heartbeat is older is taken for dead."""
+"""A run elsewhere whose heartbeat is older is taken for dead."""
+
+_DIED = "the process died"
+_SILENT = "no sign of life for 10 minutes"
 
 
 class Registry:
@@ -31,15 +36,23 @@ class Registry:
     def __init__(self, url: str) -> None:
         self.url = url
         self._engine = open_registry(url)
-        self._sessions = sessionmaker(self._engine, expire_on_commit=False)
+        self._reading = sessionmaker(self._engine, expire_on_commit=False)
+        self._writing = sessionmaker(for_writing(self._engine), expire_on_commit=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with readable(self.url), self._sessions.begin() as session:
+    def _session(self, write: bool = False) -> Iterator[Session]:
+        sessions = self._writing if write else self._reading
+        with readable(self.url), sessions.begin() as session:
             yield session
 
     def start_run(
@@ -55,8 +68,8 @@ class Registry:
         run_id: str | None = None,
     ) -> str:
         """Record that this process trains; with the id of an earlier run, that it goes on."""
-        now = datetime.now(UTC)
-        with self._session() as session:
+        now, process = datetime.now(UTC), this_process()
+        with self._session(write=True) as session:
             run = session.get(Run, run_id) if run_id else None
             if run is None:
                 run = Run(id=run_id or uuid4().hex, started_at=now, epochs=0)
@@ -64,51 +77,64 @@ class Registry:
             run.task, run.recommender, run.data_name, run.seed = task, recommender, data_name, seed
             run.settings, run.settings_hash, run.output = settings, settings_hash, output
             run.state, run.reason, run.finished_at, run.heartbeat_at = "running", None, None, now
-            run.host, run.pid = socket.gethostname(), os.getpid()
-            run.process_started = _process_started(run.pid) or ""
+            run.host, run.pid, run.process_started = process.host, process.pid, process.started
             return run.id
 
     def heartbeat(self, run_id: str) -> None:
         """Record that a run is alive."""
-        with self._session() as session:
-            _known_run(session, run_id).heartbeat_at = datetime.now(UTC)
+        with self._session(write=True) as session:
+            _beat(known_run(session, run_id))
 
     def record_metrics(self, run_id: str, epoch: int, values: dict[str, float]) -> None:
-        """Record an epoch's values, in place of what that epoch or a later one left before."""
-        with self._session() as session:
-            run = _known_run(session, run_id)
-            session.execute(delete(Metric).where(Metric.run_id == run_id, Metric.epoch >= epoch))
+        """Record values of an epoch in place of earlier ones; those of later epochs go.
+
+        A resumed run does its last epochs again. Values that are not finite are left out.
+        """
+        rerun = or_(Metric.epoch > epoch, (Metric.epoch == epoch) & Metric.name.in_(list(values)))
+        with self._session(write=True) as session:
+            run = known_run(session, run_id)
+            session.execute(delete(Metric).where(Metric.run_id == run_id, rerun))
             session.add_all(
                 Metric(run_id=run_id, epoch=epoch, name=name, value=value)
-                for name, value in values.items()
+                for name, value in finite(values).items()
             )
-            run.epochs, run.heartbeat_at = epoch, datetime.now(UTC)
+            run.epochs = epoch
+            _beat(run)
 
     def finish_run(self, run_id: str, model_id: str, metrics: dict[str, float]) -> None:
         """Record that a run ended well, with which model and test metrics."""
-        with self._session() as session:
-            run = _known_run(session, run_id)
-            run.state, run.reason, run.model_id, run.metrics = "finished", None, model_id, metrics
+        with self._session(write=True) as session:
+            run = known_run(session, run_id)
+            run.state, run.reason = "finished", None
+            run.model_id, run.metrics = model_id, finite(metrics)
             run.finished_at = run.finished_at or datetime.now(UTC)
 
     def fail_run(self, run_id: str, reason: str) -> None:
         """Record that a run failed, and why."""
-        with self._session() as session:
-            _fail(_known_run(session, run_id), reason)
+        with self._session(write=True) as session:
+            run = known_run(session, run_id)
+            run.state, run.reason, run.finished_at = "failed", reason, datetime.now(UTC)
 
     def mark_dead_runs(self) -> list[str]:
         """Show runs whose process is gone as failed; their ids."""
-        host, now, dead = socket.gethostname(), datetime.now(UTC), []
         with self._session() as session:
-            for run in session.scalars(select(Run).where(Run.state == "running")):
-                here = run.host == host
-                if here and (_process_started(run.pid) or "gone") == run.process_started:
-                    continue
-                if not here and now - run.heartbeat_at < _SILENT_AFTER:
-                    continue
-                _fail(run, "the process died" if here else "no sign of life for 10 minutes")
-                dead.append(run.id)
-        return dead
+            running = list(session.scalars(select(Run).where(Run.state == "running")))
+        dead = [(run, reason) for run in running if (reason := _cause_of_death(run))]
+        return [run.id for run, reason in dead if self._mark_dead(run, reason)]
+
+    def _mark_dead(self, seen: Run, reason: str) -> bool:
+        """Mark one run, unless it has gone on, ended or been resumed since it was `seen`."""
+        unchanged = (
+            Run.id == seen.id,
+            Run.state == "running",
+            Run.heartbeat_at == seen.heartbeat_at,
+            Run.pid == seen.pid,
+            Run.process_started == seen.process_started,
+        )
+        change = update(Run).where(*unchanged).returning(Run.id)
+        failed = change.values(state="failed", reason=reason, finished_at=datetime.now(UTC))
+        with self._session(write=True) as session:
+            return session.scalars(failed).first() is not None
 
     def list_runs(
         self, task: str | None = None, state: str | None = None, limit: int = 50, offset: int = 0
@@ -125,7 +151,7 @@ class Registry:
     def get_run(self, run_id: str) -> Run | None:
         """The run of an id, or of the unique start of one."""
         with self._session() as session:
-            return _by_prefix(session, Run, run_id)
+            return by_prefix(session, Run, run_id)
 
     def run_metrics(self, run_id: str) -> list[Metric]:
         """What a run recorded, by epoch and name."""
@@ -135,20 +161,11 @@ class Registry:
 
     def add_model(self, manifest: Manifest, path: Path) -> None:
         """Register an artifact; one that is known is only found at its new place."""
-        with self._session() as session:
-            session.merge(
-                Model(
-                    id=manifest.id,
-                    hash=manifest.hash,
-                    task=manifest.task,
-                    recommender=manifest.recommender,
-                    data_name=manifest.data_name,
-                    path=str(Path(path).resolve()),
-                    run_id=manifest.run_id,
-                    metrics=manifest.metrics,
-                    created_at=_moment(manifest.created_at),
-                )
-            )
+        values = model_row(manifest, path)
+        with self._session(write=True) as session:
+            on_sqlite = self._engine.dialect.name == "sqlite"
+            new = (sqlite if on_sqlite else postgresql).insert(Model).values(values)
+            session.execute(new.on_conflict_do_update(index_elements=[Model.id], set_=values))
 
     def list_models(self) -> list[Model]:
         """Models, newest first."""
@@ -158,22 +175,17 @@ class Registry:
     def get_model(self, model_id: str) -> Model | None:
         """The model of an id, or of the unique start of one."""
         with self._session() as session:
-            return _by_prefix(session, Model, model_id)
+            return by_prefix(session, Model, model_id)
 
     def activate(self, model_id: str) -> Model:
         """Make a model its task's active one.
 
         Raises:
-            RegistryError: there is no such model.
+            RegistryError: no model has that id, or several have that start of one.
         """
-        with self._session() as session:
-            model = _by_prefix(session, Model, model_id)
-            if model is None:
-                known = list(session.scalars(select(Model.id)))
-                close = get_close_matches(model_id, known, n=3, cutoff=0.3)
-                hint = f"; close to it: {', '.join(close)}" if close else ""
-                raise RegistryError(f"there is no model {model_id!r}{hint}")
-            current = _current(session, model.task)
+        with self._session(write=True) as session:
+            model = known_model(session, model_id)
+            current = current_activation(session, model.task)
             if current is None or current.model_id != model.id:
                 session.add(_activation(model, None if current is None else current.id))
             return model
@@ -184,83 +196,58 @@ class Registry:
         Raises:
             RegistryError: there is none.
         """
-        with self._session() as session:
-            current = _current(session, task)
-            before = session.get(Activation, current.replaces) if current else None
+        with self._session(write=True) as session:
+            current = current_activation(session, task)
+            if current is None:
+                raise RegistryError(f"no model has been active for the task {task!r} yet")
+            before = session.get(Activation, current.replaces) if current.replaces else None
             model = session.get(Model, before.model_id) if before else None
             if before is None or model is None:
-                raise RegistryError(f"no model was active before for the task {task}")
+                raise RegistryError(
+                    f"no model was active before {current.model_id} for the task {task!r}"
+                )
             session.add(_activation(model, before.replaces))
             return model
 
     def active_model(self, task: str) -> Model | None:
         """A task's active model, if it has one."""
         with self._session() as session:
-            current = _current(session, task)
+            current = current_activation(session, task)
             return None if current is None else session.get(Model, current.model_id)
 
     def sync_artifacts(self, directory: Path) -> list[Model]:
-        """Register every artifact in a folder (and the folder, if it is one); all models."""
+        """Register every artifact in a folder (and the folder, if it is one); all models.
+
+        What cannot be read is passed over: the server says why when somebody asks for it.
+        """
         directory = Path(directory)
-        for path in [directory, *sorted(directory.glob("[!.]*"))]:
-            if not (path / MANIFEST).is_file():
+        places = {model.id: model.path for model in self.list_models()}
+        for path in (directory, *sorted(directory.glob("[!.]*"))):
+            manifest = manifest_in(path)
+            if manifest is None:
                 continue
-            try:
-                self.add_model(read_manifest(path), path)
-            except ArtifactError:
-                continue  # the server says why when somebody asks for it
+            known = places.get(manifest.id)
+            if known is None or (known != str(path.resolve()) and not holds(known, manifest)):
+                self.add_model(manifest, path)
+                places[manifest.id] = str(path.resolve())
         return self.list_models()
 
 
-def _process_started(pid: int) -> str | None:
-    """When a process began, in clock ticks since boot; None where there is no such process."""
-    try:
-        content = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        try:
-            os.kill(pid, 0)
-        except OSError:
-            return None
-        return ""
-    fields = content[content.rindex(")") + 2 :].split()
-    return None if fields[0] == "Z" else fields[19]
+def _cause_of_death(run: Run) -> str | None:
+    gone = is_gone(Process(run.host, run.pid, run.process_started))
+    if gone is None:
+        return _SILENT if datetime.now(UTC) - run.heartbeat_at > _SILENT_AFTER else None
+    return _DIED if gone else None
 
 
-def _fail(run: Run, reason: str) -> None:
-    run.state, run.reason, run.finished_at = "failed", reason, datetime.now(UTC)
-
-
-def _known_run(session: Session, run_id: str) -> Run:
-    run = session.get(Run, run_id)
-    if run is None:
-        raise RegistryError(f"there is no run {run_id!r}")
-    return run
-
-
-def _by_prefix(session: Session, kind: type[Row], start: str) -> Row | None:
-    exact = session.get(kind, start)
-    if exact is not None or not start:
-        return exact
-    found = list(
-        session.scalars(select(kind).where(kind.id.startswith(start, autoescape=True)).limit(2))
-    )
-    return found[0] if len(found) == 1 else None
-
-
-def _current(session: Session, task: str) -> Activation | None:
-    query = select(Activation).where(Activation.task == task).order_by(Activation.id.desc())
-    return session.scalars(query.limit(1)).first()
+def _beat(run: Run) -> None:
+    """A run that was only silent runs again."""
+    run.heartbeat_at = datetime.now(UTC)
+    if run.state == "failed" and run.reason == _SILENT:
+        run.state, run.reason, run.finished_at = "running", None, None
 
 
 def _activation(model: Model, replaces: int | None) -> Activation:
     return Activation(
         task=model.task, model_id=model.id, replaces=replaces, activated_at=datetime.now(UTC)
     )
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.now(UTC)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,102 @@
+"""Addresses, files that are no registry, and how a SQLite registry is opened."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from cove.errors import CoveError
+from training.registry.database import open_registry, registry_url, shown, upgrade
+from training.registry.errors import RegistryError
+from training.registry.queries import Registry
+
+
+def test_the_registry_lies_beside_the_artifacts_unless_the_environment_names_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COVE_DATABASE_URL", raising=False)
+    assert registry_url(tmp_path) == f"sqlite:///{tmp_path.resolve()}/registry.sqlite3"
+    monkeypatch.setenv("COVE_DATABASE_URL", "postgresql://host/name")
+    assert registry_url(tmp_path) == "postgresql://host/name"
+
+
+def test_sqlite_is_in_wal_mode_waits_ten_seconds_and_holds_foreign_keys(tmp_path: Path) -> None:
+    engine = open_registry(f"sqlite:///{tmp_path}/r.sqlite3")
+    with engine.connect() as connection:
+        found = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "busy_timeout", "foreign_keys")
+        }
+    engine.dispose()
+    assert found == {"journal_mode": "wal", "busy_timeout": 10_000, "foreign_keys": 1}
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("", "must be like sqlite:///FILE"),
+        ("nonsense", "must be like sqlite:///FILE"),
+        ("postgresql://user:secret@host:port/name", "must be like sqlite:///FILE"),
+        ("mysql://user:secret@host/name", "runs on sqlite and postgresql: got 'mysql'"),
+        ("sqlite://", "needs a file"),
+        ("sqlite:///:memory:", "needs a file"),
+        ("sqlite:///there.sqlite3?timeout=1", "takes no options"),
+        ("sqlite:////no/such/folder/r.sqlite3", "there is no folder /no/such/folder"),
+        ("postgresql+nodriver://user:secret@host/name", "cannot be used"),
+    ],
+)
+def test_an_address_that_cannot_be_used_gives_one_sentence_without_the_password(
+    url: str, sentence: str
+) -> None:
+    with pytest.raises(RegistryError, match=sentence) as raised:
+        upgrade(url)
+    assert isinstance(raised.value, CoveError)
+    assert "secret" not in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert "secret" not in shown(url)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(b"not a database " * 100)
+    before = path.read_bytes()
+    with pytest.raises(RegistryError, match=r"notes\.txt cannot be read: file is not a database"):
+        upgrade(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "photos.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE photos (name TEXT)")
+        connection.commit()
+    before = path.read_bytes()
+    for use in (upgrade, Registry):
+        with pytest.raises(RegistryError, match="another program's database"):
+            use(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+
+
+def test_a_truncated_registry_gives_one_sentence(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/r.sqlite3"
+    upgrade(url)
+    path = tmp_path / "r.sqlite3"
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(RegistryError, match="malformed"):
+        upgrade(url)
+
+
+def test_a_folder_in_the_registrys_place_gives_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "r.sqlite3").mkdir()
+    with pytest.raises(RegistryError, match=r"r\.sqlite3 cannot be read: unable to open"):
+        upgrade(f"sqlite:///{tmp_path}/r.sqlite3")
+
+
+def test_a_registry_without_its_schema_says_how_to_bring_it_up(url: str) -> None:
+    with (
+        Registry(url) as registry,
+        pytest.raises(RegistryError, match=r"`cove db upgrade` brings the schema up"),
+    ):
+        registry.list_runs()
