@@ -98,6 +98,8 @@ def run_training(
         return done
     run_id = _resumable_run(place, fingerprint)
     device = pick_device(place.device)
+    # On a GPU some operations have no deterministic form: there it is tried, not promised.
+    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     task = prepare(data, settings.seed).to(device)
     objective = _new_objective(settings, task).to(device)
     run_id = registry.start_run(
@@ -163,7 +165,6 @@ def _resumable_run(place: Place, fingerprint: str) -> str | None:
 
 
 def _new_objective(settings: RunSettings, task: ListCompletion) -> Objective:
-    torch.use_deterministic_algorithms(True)
     seed_everything(settings.seed, 0)
     quantizer, num_items = settings.quantizer, len(task.vocabulary)
     if quantizer is not None and quantizer.code_sizes[0] > num_items:

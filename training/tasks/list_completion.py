@@ -47,7 +47,7 @@ class ListSet:
     def lists(self) -> list[list[int]]:
         """Each whole list as Python integers."""
         sizes = (self.input_sizes + self.target_sizes).tolist()
-        return [list(part) for part in self.flat.cpu().split(sizes)] if sizes else []
+        return [part.tolist() for part in self.flat.cpu().split(sizes)] if sizes else []
 
     def batch(self, rows: Tensor) -> ListBatch:
         """The lists `rows` [B], each half padded to the longest among them."""
@@ -150,8 +150,8 @@ def _index_lists(data: ListData, rows: list[int], vocabulary: Vocabulary) -> Lis
         items = data.lists[row]
         half = len(items) // 2
         known, _ = vocabulary.encode(items[:half])
-        indexed = [vocabulary.index_of(item) for item in items[half:]]
-        unknown = iter(range(beyond, beyond + len(indexed)))
+        _, unknown = vocabulary.encode(items[half:])
+        place = {item: beyond + n for n, item in enumerate(dict.fromkeys(unknown))}
         inputs.append(known)
-        targets.append([next(unknown) if index is None else index for index in indexed])
+        targets.append([place.get(item) or vocabulary.index_of(item) for item in items[half:]])
     return ListSet(inputs, targets)
