@@ -9,8 +9,11 @@ from training.registry.queries import Registry
 from training.run_settings import RunSettings, resolve
 from training.train import Place, run_training
 
-SMALL = {"dimensions": 16, "heads": 2, "layers": 1, "epochs": 3, "min_count": 1, "batch_size": 16}
-"""Settings of a run that takes a second."""
+SMALL = {
+    "dimensions": 16, "heads": 2, "layers": 1, "epochs": 3, "min_count": 1, "batch_size": 16,
+    "learning_rate": 0.005, "code_prediction_weight": 1.0, "alpha": 1.0,
+}  # fmt: skip
+"""Settings of a run that takes a second; it stays the same when a default is tuned."""
 OPTIONS = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
 """The same for the command line."""
 CODE_SIZES = (12, 4)

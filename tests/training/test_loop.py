@@ -1,0 +1,212 @@
+"""The loop: learning rate, early stopping, the best weights, checkpoints, warnings."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from cove.batches import ListBatch
+from cove.objective import Objective, ObjectiveSettings
+from cove.quantization import QuantizerSettings
+from cove.recommenders import ListCompleter, build_recommender
+from tests.training.worlds import Watcher
+from training.loop import (
+    LoopPlan,
+    TrainingError,
+    TrainingSettings,
+    _set_learning_rate,
+    item_code_use,
+    read_checkpoint,
+    seed_everything,
+    train,
+)
+
+SMALL: dict[str, object] = {"dimensions": 16, "layers": 1, "heads": 2, "max_length": 12}
+
+
+class Scripted:
+    """A task whose validation results are given beforehand; notes the weights at each."""
+
+    def __init__(self, scores: list[float]) -> None:
+        self.scores = scores
+        self.weights: list[dict[str, torch.Tensor]] = []
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[ListBatch]:
+        for _ in range(2):
+            items = torch.rand(8, 20, generator=generator).argsort(dim=1)[:, :8] + 4
+            yield ListBatch(items[:, :4], items[:, 4:])
+
+    def evaluate(self, recommender: ListCompleter, split: str) -> dict[str, float]:
+        assert split == "valid"
+        assert not recommender.training
+        self.weights.append({k: v.clone() for k, v in recommender.state_dict().items()})
+        return {"ndcg_at_10": self.scores[len(self.weights) - 1]}
+
+
+def objective(
+    name: str = "fans", quantizer: QuantizerSettings | None = None, **settings: object
+) -> Objective:
+    torch.manual_seed(0)
+    made = build_recommender(name, SMALL | settings, 20, quantizer)
+    return Objective(made, ObjectiveSettings())
+
+
+def plan(folder: Path, **settings: object) -> LoopPlan:
+    return LoopPlan(
+        TrainingSettings(**{"epochs": 6, "batch_size": 8} | settings),  # type: ignore[arg-type]
+        0, "ndcg_at_10", folder / "checkpoint", "settings and data", "run",
+    )  # fmt: skip
+
+
+def test_the_weights_of_the_best_epoch_are_left_loaded(tmp_path: Path) -> None:
+    model, task = objective(), Scripted([0.1, 0.4, 0.2, 0.3])
+    progress = train(model, task, plan(tmp_path, epochs=4), Watcher())
+    assert (progress.epoch, progress.best_epoch, progress.best) == (4, 2, 0.4)
+    kept = model.recommender.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in task.weights[1].items())
+    assert not torch.equal(kept["items.weight"], task.weights[3]["items.weight"])
+    assert not model.training
+
+
+def test_an_equal_result_is_no_better_one(tmp_path: Path) -> None:
+    progress = train(objective(), Scripted([0.1] * 3), plan(tmp_path, epochs=3), Watcher())
+    assert progress.best_epoch == 1
+
+
+def test_training_stops_after_patience_without_a_better_result(tmp_path: Path) -> None:
+    watcher = Watcher()
+    task = Scripted([0.1, 0.2, 0.1, 0.1, 0.9, 0.9])
+    train(objective("bert4rec"), task, plan(tmp_path, patience=2), watcher)
+    assert watcher.epochs == [1, 2, 3, 4]
+
+
+def test_a_curriculum_is_run_to_its_last_step_before_patience_counts(tmp_path: Path) -> None:
+    watcher = Watcher()
+    task = Scripted([0.9] + [0.1] * 5)
+    train(objective(curriculum_steps=3), task, plan(tmp_path, patience=1), watcher)
+    assert watcher.epochs == [1, 2, 3, 4, 5]  # steps last two epochs: the last begins at the fifth
+
+
+def test_a_stopped_run_that_is_resumed_stays_stopped(tmp_path: Path) -> None:
+    first = objective("bert4rec")
+    train(first, Scripted([0.2, 0.1, 0.1]), plan(tmp_path, patience=2), Watcher())
+    again, watcher = objective("bert4rec"), Watcher()
+    train(again, Scripted([]), plan(tmp_path, patience=2), watcher)
+    assert watcher.epochs == []
+    for one, other in zip(first.parameters(), again.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_the_learning_rate_grows_over_the_warm_up_and_falls_to_a_tenth() -> None:
+    settings = TrainingSettings(epochs=5, learning_rate=0.01, warmup_steps=4)
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+
+    def rate(epoch: int, taken: int) -> float:
+        _set_learning_rate(optimizer, settings, epoch, taken)
+        return float(optimizer.param_groups[0]["lr"])
+
+    assert [rate(0, taken) for taken in (1, 2, 4, 5)] == pytest.approx([0.0025, 0.005, 0.01, 0.01])
+    assert [rate(epoch, 9) for epoch in range(5)] == pytest.approx(
+        [0.01, 0.00775, 0.0055, 0.00325, 0.001]
+    )
+
+
+def test_the_learning_rate_of_a_single_epoch_is_the_whole_one() -> None:
+    settings = TrainingSettings(epochs=1, learning_rate=0.01, warmup_steps=0)
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    _set_learning_rate(optimizer, settings, 0, 1)
+    assert optimizer.param_groups[0]["lr"] == 0.01
+
+
+def test_each_seed_and_epoch_draws_its_own_numbers() -> None:
+    drawn = set()
+    for seed in range(3):
+        for epoch in range(4):
+            seed_everything(seed, epoch)
+            drawn.add(float(torch.rand(1, dtype=torch.float64)))
+    assert len(drawn) == 12
+
+
+def test_an_epoch_says_losses_validation_and_code_use(tmp_path: Path) -> None:
+    model = objective(quantizer=QuantizerSettings(code_sizes=(5, 2)))
+    progress = train(model, Scripted([0.3]), plan(tmp_path, epochs=1), Watcher())
+    (values,) = progress.history
+    assert values.keys() == {
+        "loss", "quantization_loss", "code_prediction_loss", "valid_ndcg_at_10", "seconds",
+        "codes_used_level_1", "codes_used_level_2", "perplexity_level_1", "perplexity_level_2",
+        "codes_revived",
+    }  # fmt: skip
+    assert values["valid_ndcg_at_10"] == 0.3
+    assert 1 <= values["perplexity_level_1"] <= 5
+    assert values["code_prediction_loss"] > 0
+
+
+def test_codebooks_wait_for_their_warm_up(tmp_path: Path) -> None:
+    waiting = QuantizerSettings(code_sizes=(5, 2), initialization="kmeans", warmup_epochs=2)
+    model = objective(quantizer=waiting)
+    assert item_code_use(model.recommender) == []
+    progress = train(model, Scripted([0.1, 0.2, 0.3]), plan(tmp_path, epochs=3), Watcher())
+    started = ["codes_used_level_1" in values for values in progress.history]
+    assert started == [False, False, True]
+    losses = [values["quantization_loss"] > 0 for values in progress.history]
+    assert losses == [False, False, True]
+
+
+def test_a_collapsed_level_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = objective(quantizer=QuantizerSettings(code_sizes=(15, 2), revival_interval=0))
+    one_code = torch.zeros((20, 2), dtype=torch.int64)
+    monkeypatch.setattr(model.recommender.items, "codes", lambda: one_code)
+    watcher = Watcher()
+    train(model, Scripted([0.1]), plan(tmp_path, epochs=1), watcher)
+    assert watcher.warnings == ["level 1 has collapsed: the catalogue uses 1 of its 15 codes"]
+
+
+def test_no_checkpoint_is_read_as_none(tmp_path: Path) -> None:
+    assert read_checkpoint(tmp_path / "checkpoint") is None
+
+
+def test_a_checkpoint_says_whose_it_is(tmp_path: Path) -> None:
+    where = plan(tmp_path, epochs=1)
+    train(objective(), Scripted([0.1]), where, Watcher())
+    content = read_checkpoint(where.checkpoint)
+    assert content is not None
+    assert (content["fingerprint"], content["run_id"]) == ("settings and data", "run")
+    assert content["progress"]["epoch"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "noise", "empty", "foreign"])
+def test_a_damaged_checkpoint_gives_one_sentence(tmp_path: Path, damage: str) -> None:
+    where = plan(tmp_path, epochs=1)
+    train(objective(), Scripted([0.1]), where, Watcher())
+    whole = where.checkpoint.read_bytes()
+    if damage == "foreign":
+        torch.save({"weights": torch.zeros(3)}, where.checkpoint)
+    else:
+        content = {"cut": whole[: len(whole) // 2], "noise": b"\x00\xff" * 500, "empty": b""}
+        where.checkpoint.write_bytes(content[damage])
+    with pytest.raises(TrainingError, match=r"cannot be read .*--restart") as caught:
+        read_checkpoint(where.checkpoint)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where = plan(tmp_path, epochs=2)
+    save, saved = torch.save, []
+
+    def dies_at_the_second(content: object, file: object) -> None:
+        saved.append(content)
+        if len(saved) == 2:
+            file.write(b"half")  # type: ignore[attr-defined]
+            raise RuntimeError("the power went")
+        save(content, file)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch, "save", dies_at_the_second)
+    with pytest.raises(RuntimeError, match="the power went"):
+        train(objective(), Scripted([0.1, 0.2]), where, Watcher())
+    content = read_checkpoint(where.checkpoint)
+    assert content is not None
+    assert content["progress"]["epoch"] == 1
