@@ -170,7 +170,7 @@ def test_targets_are_not_looked_at_when_completing(recommender):
 @pytest.mark.parametrize("name", RECOMMENDERS)
 def test_a_world_of_groups_is_learned(name, quantizer):
     made = build(name, NUM_ITEMS, quantizer)
-    train(made, (NUM_GROUPS, GROUP_SIZE, LENGTH), steps=120)
+    train(made, (NUM_GROUPS, GROUP_SIZE, LENGTH), steps=80)
     torch.manual_seed(2)
     batch = group_batch(NUM_GROUPS, GROUP_SIZE, 200, LENGTH)
     items, _ = made.complete(batch, 5)
