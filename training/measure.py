@@ -9,7 +9,7 @@ from cove.artifact import Artifact, read_artifact
 from cove.batches import ListBatch, pad_lists
 from cove.errors import DataError
 from cove.vocabulary import NUM_SPECIAL, PAD
-from training.datasets import ListFilter, load_lists
+from training.datasets import DATASETS, ListFilter, load_lists
 from training.tasks.list_completion import prepare
 
 
@@ -20,8 +20,15 @@ def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
         DataError: the data in `directory` are not those that the artifact was trained on.
     """
     manifest = artifact.manifest
+    if not directory.exists():
+        raise DataError(f"there is no folder or file {directory}")
     if directory.is_file():
         name, folder = str(directory), None
+    elif manifest.data_name not in DATASETS:
+        raise DataError(
+            f"{manifest.id} was trained on a file named {manifest.data_name}: "
+            f"name that file, {directory} is a folder"
+        )
     else:
         name, folder = manifest.data_name, directory
     data = load_lists(name, folder, ListFilter(**manifest.training["filter"]))

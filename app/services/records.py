@@ -15,12 +15,14 @@ _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,100}")
 
 def runs(store: ModelStore, state: str | None, limit: int, offset: int) -> list[Run]:
     """Training runs, newest first."""
+    store.registry.mark_dead_runs()
     found = store.registry.list_runs(state=state, limit=limit, offset=offset)
     return [Run.model_validate(run) for run in found]
 
 
 def run_detail(store: ModelStore, run_id: str) -> Run:
     """One run, or NotFoundError."""
+    store.registry.mark_dead_runs()
     run = store.registry.get_run(run_id) if _RUN_ID.fullmatch(run_id) else None
     if run is None:
         raise NotFoundError(f"there is no run {shown(run_id)}; GET /runs lists them")
