@@ -71,6 +71,7 @@ def train_command(
     values |= parse_overrides(overrides or [])
     sizes = parse_code_sizes(code_sizes) if code_sizes else None
     settings = resolve(recommender, data, sizes, seed, values)
+    output = output.absolute()
     place = Place(directory, output, device, restart, overwrite)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
