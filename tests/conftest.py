@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def data_folder() -> Callable[[str], Path]:
-    """Give the folder of one real data set, or skip the test, with the reason, where it is absent."""
+    """Give the folder of a real data set; where it is absent the test is skipped, with why."""
     root = Path(os.environ.get("COVE_TEST_DATA", ROOT.parent / "shared" / "data"))
 
     def folder(name: str) -> Path:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +28,8 @@ class DemoError(CoveError):
 
 def run_demo(data: Path | None, port: int) -> None:
     """Fetch the data, train COVE on FANS, serve, complete a list, and leave the server up."""
+    stop_demo(quiet=True)
+    _need_free(port)
     artifacts = FOLDER / "artifacts"
     folder = data or fetch_ml100k(FOLDER)
     settings = [text for setting in SETTINGS for text in ("--set", setting)]
@@ -34,12 +37,22 @@ def run_demo(data: Path | None, port: int) -> None:
         "train", "fans", "--data", "ml100k", "--from", str(folder), "--cove", "100,10",
         "--seed", "0", "--output", str(artifacts / "ml100k-fans"), *settings,
     )  # fmt: skip
-    stop_demo(quiet=True)
     _start_server(artifacts, port)
     address = f"http://127.0.0.1:{port}"
     body = {"items": GIVEN, "k": 5, "explain": True}
     answer = _call(f"{address}/complete-list", body)
     _print_answer(answer, address, body)
+
+
+def _need_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise DemoError(
+                f"port {port} is taken: name another one, like make demo PORT={port + 1}"
+            ) from None
 
 
 def stop_demo(quiet: bool = False) -> None:
@@ -82,10 +95,7 @@ def _start_server(artifacts: Path, port: int) -> None:
     for _ in range(300):
         if server.poll() is not None:
             (FOLDER / "server.pid").unlink()
-            raise DemoError(
-                f"the server stopped at once; is port {port} taken? Its log is {log}; "
-                "another port: make demo PORT=8001"
-            )
+            raise DemoError(f"the server stopped at once: its log is {log}")
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5):
                 return
