@@ -3,8 +3,8 @@
     python benchmarks/list_completion.py --data aotm --from DIR --seeds 0,1 --output RUNS
 
 Runs `cove train` for every row and seed that is not done yet (a stopped run goes on where it
-was), then prints machine, versions and two Markdown tables made from the artifacts: the standard
-NDCG, and the paper's, which is never compared with it.
+was), measures every artifact again on its test lists, and prints machine, versions and two
+Markdown tables: the standard NDCG, and the paper's, which is never compared with it.
 """
 
 import argparse
@@ -16,8 +16,13 @@ from pathlib import Path
 
 import torch
 
-from cove.artifact import Manifest, read_manifest
+from cove.artifact import Artifact, read_artifact
+from training.datasets import ListFilter, load_lists
+from training.measure import measure_again
+from training.tasks.list_completion import prepare
+from training.train import baseline_metrics
 
+Metrics = dict[str, float]
 VARIANTS = {
     "": (),
     " + COVE 500,10": ("--cove", "500,10"),
@@ -33,9 +38,9 @@ TABLES = {
 }
 
 
-def train_all(options: argparse.Namespace) -> dict[str, list[Manifest]]:
-    """Train what is missing; the manifests of each row, one a seed."""
-    rows: dict[str, list[Manifest]] = {}
+def train_all(options: argparse.Namespace) -> dict[str, list[Artifact]]:
+    """Train what is missing; the artifacts of each row, one a seed."""
+    rows: dict[str, list[Artifact]] = {}
     for seed in options.seeds.split(","):
         for recommender in options.recommenders.split(","):
             for variant, arguments in VARIANTS.items():
@@ -47,21 +52,26 @@ def train_all(options: argparse.Namespace) -> dict[str, list[Manifest]]:
                 for setting in options.set:
                     command += ["--set", setting]
                 subprocess.run(command, check=True)
-                rows.setdefault(row, []).append(read_manifest(place))
+                rows.setdefault(row, []).append(read_artifact(place))
     return rows
 
 
-def add_baselines(rows: dict[str, list[Manifest]]) -> dict[str, list[dict[str, float]]]:
+def measure(rows: dict[str, list[Artifact]], directory: Path) -> dict[str, list[Metrics]]:
     """Test metrics of every row by seed, the baselines first."""
-    first = next(iter(rows.values()))
-    table = {
-        "most popular": [manifest.metrics["test_most_popular"] for manifest in first],
-        "item co-occurrence": [manifest.metrics["test_item_cooccurrence"] for manifest in first],
+    table: dict[str, list[Metrics]] = {}
+    for artifact in next(iter(rows.values())):
+        manifest = artifact.manifest
+        rule = ListFilter(**manifest.training["filter"])
+        task = prepare(load_lists(manifest.data_name, directory, rule), manifest.seed)
+        for name, metrics in baseline_metrics(task).items():
+            table.setdefault(name.removeprefix("test_").replace("_", " "), []).append(metrics)
+    return table | {
+        row: [measure_again(artifact, directory) for artifact in found]
+        for row, found in rows.items()
     }
-    return table | {row: [m.metrics["test"] for m in found] for row, found in rows.items()}
 
 
-def markdown(table: dict[str, list[dict[str, float]]], names: tuple[str, ...]) -> str:
+def markdown(table: dict[str, list[Metrics]], names: tuple[str, ...]) -> str:
     """Mean and, over two seeds or more, ± half the range between the seeds."""
     lines = [f"| | {' | '.join(names)} |", "| --- " * (len(names) + 1) + "|"]
     for row, found in table.items():
@@ -89,12 +99,12 @@ def main() -> None:
     print(
         f"{options.data}, seeds {options.seeds}, {', '.join(options.set) or 'default settings'}\n"
     )
-    table = add_baselines(rows)
+    table = measure(rows, options.directory)
     for title, names in TABLES.items():
         print(f"{title}\n\n{markdown(table, names)}\n")
     for row, found in rows.items():
-        for use in found[0].code_use.get("item", []):
-            used = [m.code_use["item"][use.level - 1] for m in found]
+        for use in found[0].manifest.code_use.get("item", []):
+            used = [a.manifest.code_use["item"][use.level - 1] for a in found]
             shares = ", ".join(f"{u.used}/{u.size} (perplexity {u.perplexity:.0f})" for u in used)
             print(f"{row}, level {use.level}: {shares}")
 
