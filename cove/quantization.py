@@ -42,6 +42,11 @@ class QuantizerSettings(BaseModel):
     revival_interval: int = Field(default=50, ge=0)
     """Training steps between two revivals of dead codes; 0 never revives."""
 
+    @property
+    def first_epoch(self) -> int:
+        """The epoch, from 0, in which the codes start."""
+        return self.warmup_epochs if self.initialization == "kmeans" else 0
+
     @field_validator("code_sizes")
     @classmethod
     def _fall_strictly(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:

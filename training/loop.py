@@ -129,6 +129,9 @@ def train(objective: Objective, task: Task, plan: LoopPlan, watcher: Watcher) ->
 def _finished(objective: Objective, progress: Progress, settings: TrainingSettings) -> bool:
     if progress.epoch == 0:
         return False
+    quantizer = objective.recommender.items.quantizer
+    if quantizer is not None and not quantizer.active:
+        return False
     objective.recommender.start_epoch(progress.epoch - 1, settings.epochs)
     if not objective.recommender.may_stop(progress.epoch - 1, settings.epochs):
         return False
@@ -148,7 +151,8 @@ def _train_epoch(
     seed_everything(plan.seed, epoch + 1)
     generator = torch.Generator().manual_seed(torch.initial_seed())
     recommender.start_epoch(epoch, settings.epochs)
-    _start_codes(objective, plan.seed, epoch)
+    if _start_codes(objective, plan.seed, epoch):
+        progress.best, progress.best_epoch = -math.inf, epoch  # weights without codes are no result
     objective.train()
     sums, steps, revived = torch.zeros(3), 0, 0
     for batch in task.batches(settings.batch_size, generator):
@@ -182,13 +186,13 @@ def _train_epoch(
         progress.best_weights = {k: v.detach().clone() for k, v in objective.state_dict().items()}
 
 
-def _start_codes(objective: Objective, seed: int, epoch: int) -> None:
+def _start_codes(objective: Objective, seed: int, epoch: int) -> bool:
+    """Start the codes where it is time to; whether that happened."""
     quantizer = objective.recommender.items.quantizer
-    if quantizer is None or quantizer.active:
-        return
-    wait = quantizer.settings.warmup_epochs if quantizer.settings.initialization == "kmeans" else 0
-    if epoch >= wait:
-        objective.recommender.items.start_codes(seed)
+    if quantizer is None or quantizer.active or epoch < quantizer.settings.first_epoch:
+        return False
+    objective.recommender.items.start_codes(seed)
+    return True
 
 
 def _set_learning_rate(

@@ -123,6 +123,12 @@ def resolve(
         quantizer = (
             QuantizerSettings(code_sizes=code_sizes, **given["quantizer"]) if code_sizes else None
         )
+        training = TrainingSettings(**given["training"])
+        if quantizer is not None and quantizer.first_epoch >= training.epochs:
+            raise SettingsError(
+                f"warmup_epochs must be below epochs ({training.epochs}), or the codes never "
+                f"start: got {quantizer.first_epoch}"
+            )
         return RunSettings(
             recommender=recommender,
             data=data,
@@ -130,7 +136,7 @@ def resolve(
             filter=rule,
             quantizer=quantizer,
             objective=ObjectiveSettings(**given["objective"]),
-            training=TrainingSettings(**given["training"]),
+            training=training,
             model=model.model_dump(),
         )
     except ValidationError as error:

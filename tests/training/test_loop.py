@@ -153,6 +153,14 @@ def test_codebooks_wait_for_their_warm_up(tmp_path: Path) -> None:
     assert losses == [False, False, True]
 
 
+def test_weights_from_before_the_codes_are_no_result(tmp_path: Path) -> None:
+    waiting = QuantizerSettings(code_sizes=(5, 2), initialization="kmeans", warmup_epochs=2)
+    model, task = objective(quantizer=waiting), Scripted([0.9, 0.8, 0.2, 0.3])
+    progress = train(model, task, plan(tmp_path, epochs=4, patience=1), Watcher())
+    assert (progress.epoch, progress.best_epoch, progress.best) == (4, 4, 0.3)
+    assert model.recommender.items.codes().shape == (20, 2)
+
+
 def test_a_collapsed_level_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = objective(quantizer=QuantizerSettings(code_sizes=(15, 2), revival_interval=0))
     one_code = torch.zeros((20, 2), dtype=torch.int64)

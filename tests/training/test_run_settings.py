@@ -174,3 +174,9 @@ def test_the_fingerprint_knows_a_file_by_its_name_alone() -> None:
         for name in ("mine.csv", "/somewhere/mine.csv", "/somewhere/yours.csv")
     )
     assert near == far != other
+
+
+def test_a_warm_up_must_end_before_the_run_does() -> None:
+    with pytest.raises(SettingsError, match=r"warmup_epochs must be below epochs \(3\)"):
+        resolve("fans", "ml100k", (8, 2), 0, {"initialization": "kmeans", "warmup_epochs": 3,
+                                              "epochs": 3})  # fmt: skip
