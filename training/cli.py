@@ -10,6 +10,7 @@ import typer
 
 import cove
 from cove.errors import CoveError, SettingsError
+from training.commands.options import DEFAULT_ARTIFACTS, Artifacts, AsJson
 
 app = typer.Typer(
     name="cove",
@@ -20,10 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Artifacts = Annotated[
-    Path, typer.Option("--artifacts", envvar="COVE_ARTIFACTS", help="Folder of artifacts.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 _INTERRUPTED = 130
 """Exit status after Ctrl-C; newer typers give it, older ones raise."""
@@ -134,7 +131,7 @@ def recommend(
 
 @app.command()
 def serve(
-    artifacts: Artifacts = Path("artifacts"),
+    artifacts: Artifacts = DEFAULT_ARTIFACTS,
     host: Annotated[str, typer.Option(envvar="COVE_HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="COVE_PORT", min=0, max=65535)] = 8000,
 ) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cove.errors import SettingsError
+from training.commands.options import AsJson
 from training.datasets import DATASETS, ListData, default_filter, load_lists
 from training.datasets.fetching import fetch
 from training.datasets.stats import list_stats
@@ -23,7 +24,6 @@ MinCount = Annotated[int | None, typer.Option(help="Least occurrences of an item
 MinLength = Annotated[int | None, typer.Option(help="Least items of a list.")]
 MaxLength = Annotated[int | None, typer.Option(help="Most items of a list.")]
 TooLong = Annotated[str | None, typer.Option(help="A longer list: truncate or drop.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
 @data_app.command("list")

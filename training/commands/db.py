@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from training.commands.shared import DEFAULT_ARTIFACTS, Artifacts
+from training.commands.options import DEFAULT_ARTIFACTS, Artifacts
 from training.registry.database import downgrade as take_down
 from training.registry.database import registry_url, shown
 from training.registry.database import upgrade as bring_up

@@ -5,10 +5,8 @@ from typing import Annotated
 
 import typer
 
+from training.commands.options import DEFAULT_ARTIFACTS, Artifacts, AsJson
 from training.commands.shared import (
-    DEFAULT_ARTIFACTS,
-    Artifacts,
-    AsJson,
     columns,
     open_registry_of,
     print_table,

@@ -4,21 +4,14 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
 from training.registry.database import registry_url, upgrade
 from training.registry.errors import RegistryError
 from training.registry.queries import Registry
-
-Artifacts = Annotated[
-    Path, typer.Option("--artifacts", envvar="COVE_ARTIFACTS", help="Folder of artifacts.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
-DEFAULT_ARTIFACTS = Path("artifacts")
 
 
 @contextmanager
