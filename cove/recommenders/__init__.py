@@ -1,22 +1,22 @@
 """The recommenders by name; a new one is one file and one entry here."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from cove.errors import SettingsError
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import ListCompleter, Prediction
 from cove.recommenders.bert4rec import Bert4Rec, Bert4RecSettings
 from cove.recommenders.fans import Fans, FansSettings
-from cove.recommenders.transformer import TransformerSettings
 
 
 class Entry(NamedTuple):
     """A recommender's class, its settings and the task that it is for."""
 
-    build: type[Fans] | type[Bert4Rec]
-    settings: type[TransformerSettings]
+    build: Callable[..., ListCompleter]
+    settings: type[BaseModel]
     task: str
 
 
@@ -43,7 +43,7 @@ def build_recommender(
         checked = entry.settings.model_validate(settings)
     except ValidationError as error:
         raise SettingsError(first_problem(error)) from None
-    return entry.build(checked, num_items, quantizer)  # type: ignore[arg-type]
+    return entry.build(checked, num_items, quantizer)
 
 
 def first_problem(error: ValidationError) -> str:

@@ -15,7 +15,8 @@ from torch import Tensor
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
-from cove.recommenders.base import ListCompleter, Prediction, last_items, top_items
+from cove.recommenders.base import Prediction
+from cove.recommenders.next_item import NextItemCompleter, states_at
 from cove.recommenders.transformer import (
     CatalogueHead,
     TransformerEncoder,
@@ -35,7 +36,7 @@ class Bert4RecSettings(TransformerSettings):
     """Items generated one by one; any further ones are ranked by the last step's scores."""
 
 
-class Bert4Rec(ListCompleter):
+class Bert4Rec(NextItemCompleter):
     """A bidirectional encoder that guesses masked items."""
 
     def __init__(
@@ -44,9 +45,9 @@ class Bert4Rec(ListCompleter):
         num_items: int,
         quantizer: QuantizerSettings | None = None,
     ) -> None:
-        super().__init__()
+        items = EntityEmbedding(num_items, settings.dimensions, quantizer)
+        super().__init__(items, settings.max_length, settings.max_generated)
         self.settings = settings
-        self.items = EntityEmbedding(num_items, settings.dimensions, quantizer)
         self.encoder = TransformerEncoder(settings, settings.max_length + 1)
         self.head = CatalogueHead(num_items)
 
@@ -71,26 +72,8 @@ class Bert4Rec(ListCompleter):
         loss = F.cross_entropy(self.head(output, table), wanted - NUM_SPECIAL)
         return Prediction(loss, output, wanted)
 
-    def _scores_per_list(self, length: int, k: int) -> int:
-        return self.items.num_entities + NUM_SPECIAL + (length + k) * self.settings.dimensions
-
-    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
-        steps = min(k, self.settings.max_generated)
-        tokens = F.pad(last_items(inputs, max(1, self.settings.max_length - steps)), (0, steps))
-        sizes = (tokens != PAD).sum(dim=1, keepdim=True)  # [B, 1]
-        table, banned = self.items.all(), forbidden.clone()
-        chosen, scores = [], []
-        for step in range(steps):
-            tokens.scatter_(1, sizes + step, MASK)
-            seen = tokens[:, : int(sizes.max()) + step + 1]
-            states = self.encoder(seen, F.embedding(seen, table))
-            at_mask = states.gather(1, (sizes + step)[:, :, None].expand(-1, -1, states.shape[2]))
-            ranked = self.head(at_mask.squeeze(1), table)
-            ranked = ranked.masked_fill(banned[:, NUM_SPECIAL:], -torch.inf)
-            wanted = 1 if step < steps - 1 else k - step  # the last step ranks all that is left
-            best, values = top_items(ranked, wanted)
-            banned.scatter_(1, best, True)
-            tokens.scatter_(1, sizes + step, best[:, :1])
-            chosen.append(best)
-            scores.append(values)
-        return torch.cat(chosen, dim=1), torch.cat(scores, dim=1)
+    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+        masked = F.pad(tokens, (0, 1)).scatter(1, sizes, MASK)
+        states = self.encoder(masked, F.embedding(masked, table))
+        scores: Tensor = self.head(states_at(states, sizes), table)
+        return scores

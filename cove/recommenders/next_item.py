@@ -1,0 +1,62 @@
+"""What recommenders that guess one next item share: completion by appending guess after guess.
+
+B lists, L positions, D dimensions, N items.
+"""
+
+from abc import abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cove.embedding import EntityEmbedding
+from cove.recommenders.base import ListCompleter, last_items, top_items
+from cove.vocabulary import NUM_SPECIAL, PAD
+
+
+class NextItemCompleter(ListCompleter):
+    """Completes a list item by item: the best next item is appended, and so on.
+
+    max_length: the longest list that is looked at, guesses included; a longer one keeps its last
+    items. max_generated: items generated one by one; any further ones are ranked by the last
+    step's scores, so that 1 ranks the whole catalogue once.
+    """
+
+    def __init__(self, items: EntityEmbedding, max_length: int, max_generated: int) -> None:
+        super().__init__()
+        self.items = items
+        self.max_length, self.max_generated = max_length, max_generated
+
+    @abstractmethod
+    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+        """Scores [B, N] of the item behind each list.
+
+        tokens: [B, L], PAD on the right, L perhaps 0; sizes: [B, 1], items of each list, perhaps
+        0; table: [NUM_SPECIAL + N, D], the embeddings of all indices.
+        """
+
+    def _scores_per_list(self, length: int, k: int) -> int:
+        return self.items.num_entities + NUM_SPECIAL + (length + k) * self.items.dimensions
+
+    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
+        steps = min(k, self.max_generated)
+        tokens = F.pad(last_items(inputs, max(1, self.max_length - steps)), (0, steps))
+        sizes = (tokens != PAD).sum(dim=1, keepdim=True)  # [B, 1]
+        table, banned = self.items.all(), forbidden.clone()
+        chosen, scores = [], []
+        for step in range(steps):
+            seen = tokens[:, : int(sizes.max()) + step]
+            ranked = self.next_scores(seen, sizes + step, table)
+            ranked = ranked.masked_fill(banned[:, NUM_SPECIAL:], -torch.inf)
+            wanted = 1 if step < steps - 1 else k - step  # the last step ranks all that is left
+            best, values = top_items(ranked, wanted)
+            banned.scatter_(1, best, True)
+            tokens.scatter_(1, sizes + step, best[:, :1])
+            chosen.append(best)
+            scores.append(values)
+        return torch.cat(chosen, dim=1), torch.cat(scores, dim=1)
+
+
+def states_at(states: Tensor, positions: Tensor) -> Tensor:
+    """The state of one position of each list: states [B, L, D], positions [B, 1] -> [B, D]."""
+    return states.gather(1, positions[:, :, None].expand(-1, -1, states.shape[2])).squeeze(1)
