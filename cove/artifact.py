@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -29,6 +29,7 @@ from cove.recommenders import ListCompleter, build_recommender
 from cove.vocabulary import NUM_SPECIAL, Vocabulary
 
 MANIFEST = "manifest.json"
+EVALUATION = "evaluation.safetensors"
 _NOT_HASHED = {"id", "hash", "created_at", "run_id"}
 
 
@@ -88,6 +89,9 @@ class Artifact:
     items: EntityTables
     weights: dict[str, Tensor]
     card: str
+    evaluation: dict[str, Tensor] = field(default_factory=dict)
+    """Each test metric by list, [n] float32 in the order of the test split, NaN where a metric
+    skips a list; empty in artifacts written before this was kept."""
 
     def load_recommender(self) -> ListCompleter:
         """The recommender with z_c as its plain item table: serving pays nothing for COVE."""
@@ -134,9 +138,15 @@ def item_tables(
 
 
 def write_artifact(
-    directory: Path, manifest: Manifest, recommender: ListCompleter, items: EntityTables
+    directory: Path,
+    manifest: Manifest,
+    recommender: ListCompleter,
+    items: EntityTables,
+    evaluation: dict[str, Tensor] | None = None,
 ) -> Manifest:
     """Write an artifact to `directory`, which must not exist or hold an artifact to replace.
+
+    evaluation: each test metric by list, [n], in the order of the test split.
 
     Returns the manifest with its files, hash and id filled in.
 
@@ -148,7 +158,7 @@ def write_artifact(
     scratch = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.tmp")
     try:
         scratch.mkdir(parents=True)
-        finished = _write_files(scratch, manifest, recommender, items)
+        finished = _write_files(scratch, manifest, recommender, items, evaluation or {})
         if directory.exists():
             old = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.old")
             directory.rename(old)
@@ -174,7 +184,11 @@ def check_output(directory: Path) -> None:
 
 
 def _write_files(
-    scratch: Path, manifest: Manifest, recommender: ListCompleter, items: EntityTables
+    scratch: Path,
+    manifest: Manifest,
+    recommender: ListCompleter,
+    items: EntityTables,
+    evaluation: dict[str, Tensor],
 ) -> Manifest:
     state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
     _write(scratch / "weights.safetensors", save(state))
@@ -183,6 +197,9 @@ def _write_files(
     codes |= {f"parents_{i + 1}": parent.contiguous() for i, parent in enumerate(items.parents)}
     codes |= {f"codebook_{i + 1}": book.contiguous() for i, book in enumerate(items.codebooks)}
     _write(scratch / "codes.safetensors", save(codes))
+    if evaluation:
+        by_list = {name: values.float().contiguous() for name, values in evaluation.items()}
+        _write(scratch / EVALUATION, save(by_list))
     _write_json(
         scratch / "vocabulary.json",
         {"ids": items.vocabulary.ids, "titles": items.titles, "categories": items.categories},
@@ -271,10 +288,11 @@ def read_artifact(directory: Path) -> Artifact:
             categories=vocabulary["categories"],
         )
         weights = load(content["weights.safetensors"])
+        evaluation = load(content[EVALUATION]) if EVALUATION in content else {}
         card = content["README.md"].decode()
     except (KeyError, ValueError, TypeError, SafetensorError, CoveError) as error:
         raise ArtifactError(f"{directory} is not an artifact this version reads: {error}") from None
-    return Artifact(manifest, directory, items, weights, card)
+    return Artifact(manifest, directory, items, weights, card, evaluation)
 
 
 def _read_checked(directory: Path, name: str, sha: str) -> bytes:

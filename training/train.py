@@ -25,7 +25,7 @@ from cove.vocabulary import NUM_SPECIAL
 from training.datasets import load_lists
 from training.datasets.stats import list_stats
 from training.evaluation.baselines import ItemCooccurrence, MostPopular
-from training.evaluation.metrics import list_metrics
+from training.evaluation.metrics import list_metrics, mean_metrics
 from training.loop import (
     LoopPlan,
     Progress,
@@ -117,9 +117,11 @@ def run_training(
     )
     try:
         progress = train(objective, task, plan, _Recorder(registry, run_id, watcher))
-        manifest = _manifest(settings, task, objective, progress, fingerprint, run_id)
+        by_list = task.evaluate_lists(objective.recommender, "test")
+        tests = mean_metrics(by_list)
+        manifest = _manifest(settings, task, objective, progress, tests, fingerprint, run_id)
         items = _tables(task, objective)
-        manifest = write_artifact(place.output, manifest, objective.recommender, items)
+        manifest = write_artifact(place.output, manifest, objective.recommender, items, by_list)
     except CoveError as error:
         registry.fail_run(run_id, str(error))
         raise
@@ -194,11 +196,12 @@ def _manifest(
     task: ListCompletion,
     objective: Objective,
     progress: Progress,
+    tests: dict[str, float],
     fingerprint: str,
     run_id: str,
 ) -> Manifest:
     recommender = objective.recommender
-    metrics = {split: task.evaluate(recommender, split) for split in ("valid", "test")}
+    metrics = {"valid": task.evaluate(recommender, "valid"), "test": tests}
     metrics |= baseline_metrics(task)
     use = item_code_use(recommender)
     quantizer = settings.quantizer

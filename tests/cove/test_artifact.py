@@ -122,3 +122,9 @@ def test_every_file_can_be_read_by_a_server_of_another_user(place, name):
     umask = os.umask(0)
     os.umask(umask)
     assert stat.S_IMODE((place / name).stat().st_mode) == 0o666 & ~umask
+
+
+def test_an_artifact_without_results_by_list_is_read_and_has_none(tmp_path):
+    manifest = write(tmp_path / "made", recommender_with("plain"), "fans")
+    assert EVALUATION not in manifest.files
+    assert read_artifact(tmp_path / "made").evaluation == {}

@@ -132,6 +132,15 @@ class Oracle:
         return ranked, torch.zeros(ranked.shape)
 
 
+def test_lists_are_ranked_in_the_order_of_the_split(tiny: Path) -> None:
+    test = prepare(planted(tiny), 0).test
+    sizes = test.input_sizes.tolist()
+    wanted = [one[size:] for one, size in zip(test.lists(), sizes, strict=True)]
+    assert [len(one) for one in wanted] != sorted(len(one) for one in wanted)
+    _, targets = rank_lists(Oracle(), test, 5)
+    assert unpadded(targets) == [tuple(one) for one in wanted]
+
+
 def test_an_unknown_target_counts_but_lies_beyond_all_that_can_be_recommended() -> None:
     lists: list[list[ExternalId]] = [["a", "b", "c", "d"] for _ in range(10)]
     (row,) = split_lists(10, 0).test

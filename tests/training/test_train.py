@@ -8,6 +8,8 @@ import torch
 from cove.artifact import Manifest, read_artifact
 from cove.errors import CoveError, SettingsError
 from tests.training.worlds import Watcher, open_at, planted_file, run_at, small_settings
+from training.datasets import ListFilter, load_lists
+from training.tasks.list_completion import prepare
 from training.train import Place, pick_device
 
 GOLDEN_LOSSES = [4.2960067, 4.3566909, 4.3267465]
@@ -65,6 +67,22 @@ def test_the_manifest_says_what_was_trained_on_what(
     assert manifest.metrics.keys() == {
         "valid", "test", "test_most_popular", "test_item_cooccurrence",
     }  # fmt: skip
+
+
+def test_the_artifact_holds_each_test_metric_by_list(
+    unbroken: tuple[Path, Manifest], tiny: Path
+) -> None:
+    output, manifest = unbroken
+    artifact = read_artifact(output)
+    means = {name: float(v.nanmean()) for name, v in artifact.evaluation.items() if len(v)}
+    assert {k: v for k, v in means.items() if k in manifest.metrics["test"]} == pytest.approx(
+        manifest.metrics["test"], abs=1e-6
+    )
+    task = prepare(load_lists(str(tiny), None, ListFilter(min_count=1)), 0)
+    again = task.evaluate_lists(artifact.load_recommender(), "test")
+    for name, values in artifact.evaluation.items():
+        assert values.dtype == torch.float32
+        torch.testing.assert_close(values, again[name].float(), equal_nan=True)
 
 
 @pytest.mark.parametrize("recommender", ["fans", "bert4rec"])

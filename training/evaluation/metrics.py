@@ -31,27 +31,41 @@ def hit_at(ranked: Tensor, targets: Tensor, k: int) -> Tensor:
     return _hits(ranked, targets, k).any(dim=1).double()
 
 
-def list_metrics(
+def metrics_by_list(
     ranked: Tensor, targets: Tensor, ks: tuple[int, ...] = (5, 10)
-) -> dict[str, float]:
-    """Average every metric over the lists: `ndcg_at_5`, `ndcg_at_full_ideal_5`, `hit_at_5`, …
+) -> dict[str, Tensor]:
+    """Every metric of every list, each [B] float64: `ndcg_at_5`, `ndcg_at_full_ideal_5`, …
 
-    `ndcg_at_full_ideal_<k>` averages over the lists with at least k targets, and is left out where
-    there is no such list.
+    `ndcg_at_full_ideal_<k>` is NaN for a list with fewer than k targets.
+    """
+    metrics: dict[str, Tensor] = {}
+    for k in ks:
+        metrics[f"ndcg_at_{k}"] = ndcg_at(ranked, targets, k)
+        metrics[f"ndcg_at_full_ideal_{k}"] = ndcg_at_full_ideal(ranked, targets, k)
+        metrics[f"hit_at_{k}"] = hit_at(ranked, targets, k)
+    return metrics
+
+
+def mean_metrics(by_list: dict[str, Tensor]) -> dict[str, float]:
+    """Average each metric over the lists that have it; one that no list has is left out.
 
     Raises:
         ValueError: there is no list.
     """
-    if len(ranked) == 0:
-        raise ValueError("ranked must hold at least one list: got 0")
-    metrics: dict[str, float] = {}
-    for k in ks:
-        metrics[f"ndcg_at_{k}"] = float(ndcg_at(ranked, targets, k).mean())
-        full_ideal = ndcg_at_full_ideal(ranked, targets, k)
-        if not bool(full_ideal.isnan().all()):
-            metrics[f"ndcg_at_full_ideal_{k}"] = float(full_ideal.nanmean())
-        metrics[f"hit_at_{k}"] = float(hit_at(ranked, targets, k).mean())
-    return metrics
+    if any(len(values) == 0 for values in by_list.values()):
+        raise ValueError("metrics must hold at least one list: got 0")
+    return {
+        name: float(values.nanmean())
+        for name, values in by_list.items()
+        if not bool(values.isnan().all())
+    }
+
+
+def list_metrics(
+    ranked: Tensor, targets: Tensor, ks: tuple[int, ...] = (5, 10)
+) -> dict[str, float]:
+    """Average every metric over the lists: `mean_metrics` of `metrics_by_list`."""
+    return mean_metrics(metrics_by_list(ranked, targets, ks))
 
 
 def _first_occurrences(indices: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from cove.recommenders import ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId, Vocabulary
 from training.datasets.splitting import split_lists
 from training.datasets.tables import ListData
-from training.evaluation.metrics import list_metrics
+from training.evaluation.metrics import mean_metrics, metrics_by_list
 
 CUTOFFS = (5, 10)
 SELECTION_METRIC = "ndcg_at_10"
@@ -68,13 +68,20 @@ class ListSet:
         order = torch.arange(len(self))
         if generator is not None:
             order = torch.randperm(len(self), generator=generator)
-        lengths = (self.input_sizes + self.target_sizes).cpu()
-        order = order[lengths[order].argsort(stable=True)]
+        order = self._by_length(order)
         chunks = list(order.split(size)) if len(order) else []
         if generator is not None:
             chunks = [chunks[i] for i in torch.randperm(len(chunks), generator=generator).tolist()]
         for chunk in chunks:
             yield self.batch(chunk.to(self.starts.device))
+
+    def places_in_batches(self) -> Tensor:
+        """Where each list, [n], comes among the unshuffled batches' lists."""
+        return self._by_length(torch.arange(len(self))).argsort()
+
+    def _by_length(self, order: Tensor) -> Tensor:
+        lengths = (self.input_sizes + self.target_sizes).cpu()
+        return order[lengths[order].argsort(stable=True)]
 
 
 @dataclass(frozen=True)
@@ -104,19 +111,24 @@ class ListCompletion:
 
     def evaluate(self, recommender: ListCompleter, split: str) -> dict[str, float]:
         """Means over the lists of `split` ("valid" or "test") of every metric at 5 and 10."""
-        ranked, targets = rank_lists(recommender, getattr(self, split), max(CUTOFFS))
-        return list_metrics(ranked, targets, CUTOFFS)
+        return mean_metrics(self.evaluate_lists(recommender, split))
+
+    def evaluate_lists(self, completer: object, split: str) -> dict[str, Tensor]:
+        """Every metric of every list of a split, each [n] float64, in the order of the split."""
+        ranked, targets = rank_lists(completer, getattr(self, split), max(CUTOFFS))
+        return metrics_by_list(ranked, targets, CUTOFFS)
 
 
 def rank_lists(completer: object, lists: ListSet, k: int) -> tuple[Tensor, Tensor]:
-    """Complete every list: ranked [n, k] and targets [n, T], in order of length."""
+    """Complete every list: ranked [n, k] and targets [n, T], in the order of the split."""
     ranked, targets = [], []
     for batch in lists.batches(_EVALUATION_BATCH, None):
         ranked.append(completer.complete(batch, k, None)[0].cpu())  # type: ignore[attr-defined]
         targets.append(batch.targets.cpu())
     widest = max(part.shape[1] for part in targets)
     padded = [torch.nn.functional.pad(part, (0, widest - part.shape[1])) for part in targets]
-    return torch.cat(ranked), torch.cat(padded)
+    places = lists.places_in_batches()
+    return torch.cat(ranked)[places], torch.cat(padded)[places]
 
 
 def prepare(data: ListData, seed: int) -> ListCompletion:

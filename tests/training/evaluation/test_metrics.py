@@ -11,7 +11,14 @@ from sklearn.metrics import ndcg_score
 from torch import Tensor
 
 from cove.vocabulary import PAD
-from training.evaluation.metrics import hit_at, list_metrics, ndcg_at, ndcg_at_full_ideal
+from training.evaluation.metrics import (
+    hit_at,
+    list_metrics,
+    mean_metrics,
+    metrics_by_list,
+    ndcg_at,
+    ndcg_at_full_ideal,
+)
 
 NUM_ITEMS = 30
 items = st.integers(1, NUM_ITEMS)
@@ -88,6 +95,18 @@ def test_averages_are_over_lists_and_the_full_ideal_over_its_own_lists() -> None
     second = 1 / math.log2(3)
     assert metrics["ndcg_at_2"] == pytest.approx((1 + second / (1 + second)) / 2)
     assert metrics["ndcg_at_full_ideal_2"] == pytest.approx(second / (1 + second + 0.5))
+
+
+def test_the_metrics_by_list_are_those_that_are_averaged() -> None:
+    ranked = torch.tensor([[4, 5], [6, 7]])
+    targets = torch.tensor([[4, PAD, PAD], [8, 7, 9]])
+    by_list = metrics_by_list(ranked, targets, ks=(2, 4))
+    second = 1 / math.log2(3)
+    assert by_list["ndcg_at_2"].tolist() == pytest.approx([1.0, second / (1 + second)])
+    assert by_list["ndcg_at_full_ideal_2"].isnan().tolist() == [True, False]
+    assert by_list["ndcg_at_full_ideal_4"].isnan().all()
+    assert by_list["hit_at_2"].tolist() == [1.0, 1.0]
+    assert mean_metrics(by_list) == list_metrics(ranked, targets, ks=(2, 4))
 
 
 def test_bad_cutoffs_and_no_lists_are_refused() -> None:
