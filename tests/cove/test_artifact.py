@@ -7,7 +7,7 @@ import stat
 import pytest
 import torch
 
-from cove.artifact import MANIFEST, Artifact, Manifest, read_artifact
+from cove.artifact import EVALUATION, MANIFEST, Artifact, Manifest, read_artifact
 from cove.batches import ListBatch, pad_lists
 from cove.quantization import QuantizerSettings, code_use
 from cove.recommenders import RECOMMENDERS
