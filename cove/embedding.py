@@ -49,7 +49,7 @@ class EntityEmbedding(nn.Module):
         nn.init.normal_(self.weight, std=EMBEDDING_SCALE)
         nn.init.zeros_(self.weight.data[:NUM_SPECIAL])  # a mask says nothing yet
         self.quantizer: CascadedQuantizer | None = None
-        if quantizer is not None and quantizer.assignment == "random":
+        if quantizer is not None and quantizer.assignment != "nearest":
             self.quantizer = FixedCodes(quantizer, dimensions, num_entities)
         elif quantizer is not None:
             self.quantizer = CascadedQuantizer(quantizer, dimensions)

@@ -32,8 +32,9 @@ class QuantizerSettings(BaseModel):
     """Eq. 5, or the recommendation gradient straight into the codebooks."""
     loss_reduction: Literal["sum", "mean"] = "mean"
     """Over the D dimensions of Eq. 6: the paper's sum, or the published module's mean."""
-    assignment: Literal["nearest", "random"] = "nearest"
-    """Nearest code (Eq. 1); `random` fixes random codes for ever: the control."""
+    assignment: Literal["nearest", "random", "given"] = "nearest"
+    """Nearest code (Eq. 1), or the controls: `random` fixes random codes for ever, `given` those
+    that k-means finds on the embeddings of a trained model (`FixedCodes.take_from`)."""
     initialization: Literal["sample", "normal", "kmeans"] = "sample"
     """Codebooks from the embeddings of random entities, from a normal distribution at the
     embeddings' scale, or by k-means on the embeddings after `warmup_epochs` without codes."""
@@ -211,22 +212,46 @@ class CascadedQuantizer(nn.Module):
 
 
 class FixedCodes(CascadedQuantizer):
-    """The control: codes drawn once at random, codebooks trained by the recommender alone.
+    """The controls: codes that never change, codebooks trained by the recommender alone.
 
-    Shows what shared parameters give without learned categories; Eq. 6 does not apply.
+    Drawn at random, they show what shared parameters give without categories; taken from a
+    trained model, what categories give that did not evolve with it. Eq. 6 does not apply.
     """
 
     fixed: Tensor
+    taken: Tensor
 
     def __init__(self, settings: QuantizerSettings, dimensions: int, num_entities: int) -> None:
         super().__init__(settings.model_copy(update={"gradient": "direct"}), dimensions)
         self.register_buffer("fixed", torch.zeros(num_entities, dtype=torch.int64))
+        self.register_buffer("taken", torch.tensor(False))
         for level, size in enumerate(settings.code_sizes[:-1]):
             self.register_buffer(f"parent_{level}", torch.zeros(size, dtype=torch.int64))
 
     @torch.no_grad()
+    def take_from(self, vectors: Tensor, seed: int) -> None:
+        """Fix the codes that a k-means cascade gives these embeddings, [num_entities, D'].
+
+        Raises:
+            ValueError: there are not as many embeddings as entities.
+        """
+        if len(vectors) != len(self.fixed):
+            raise ValueError(
+                f"vectors must be those of all {len(self.fixed)} entities: got {len(vectors)}"
+            )
+        settings = self.settings.model_copy(update={"initialization": "kmeans"})
+        source = CascadedQuantizer(settings, vectors.shape[1]).to(vectors.device)
+        source.initialize(vectors, seed)
+        self.fixed.copy_(source.fine_codes(vectors))
+        for own, parent in zip(self.parents(), source.parents(), strict=True):
+            own.copy_(parent)
+        self.taken.fill_(True)
+
+    @torch.no_grad()
     def initialize(self, vectors: Tensor, seed: int) -> None:
         super().initialize(vectors, seed)
+        if self.taken:
+            return
         generator = torch.Generator().manual_seed(seed)
         sizes = self.settings.code_sizes
         self.fixed.copy_(_even_random(len(self.fixed), sizes[0], generator))

@@ -31,7 +31,7 @@ _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 
 @app.command(name="train")
 def train_command(
-    recommender: Annotated[str, typer.Argument(help="fans or bert4rec.")],
+    recommender: Annotated[str, typer.Argument(help="Which one, like fans or sasrec.")],
     data: Annotated[str, typer.Option("--data", help="Data set name, or a file of lists.")],
     output: Annotated[Path, typer.Option("--output", help="Where the artifact goes.")],
     directory: Annotated[
@@ -39,6 +39,10 @@ def train_command(
     ] = None,
     code_sizes: Annotated[
         str | None, typer.Option("--cove", help="COVE on items: codes per level, like 500,10.")
+    ] = None,
+    codes_from: Annotated[
+        Path | None,
+        typer.Option(help="Take fixed codes from this trained model, by k-means: a control."),
     ] = None,
     seed: Annotated[int, typer.Option(help="One seed for everything.", min=0)] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -53,6 +57,7 @@ def train_command(
     as_json: AsJson = False,
 ) -> None:
     """Train a recommender and write a servable artifact; the same command resumes."""
+    from cove.artifact import read_manifest
     from training.registry.database import registry_url, upgrade
     from training.registry.queries import Registry
     from training.run_settings import (
@@ -67,9 +72,10 @@ def train_command(
     values: dict[str, Any] = read_settings_file(settings_file) if settings_file else {}
     values |= parse_overrides(overrides or [])
     sizes = parse_code_sizes(code_sizes) if code_sizes else None
-    settings = resolve(recommender, data, sizes, seed, values)
+    source = None if codes_from is None else read_manifest(codes_from).id
+    settings = resolve(recommender, data, sizes, seed, values, source)
     output = output.absolute()
-    place = Place(directory, output, device, restart, overwrite)
+    place = Place(directory, output, device, restart, overwrite, codes_from)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -32,6 +32,8 @@ class RunSettings(BaseModel):
     training: TrainingSettings
     model: dict[str, Any]
     """The recommender's own settings."""
+    codes_from: str | None = None
+    """Id of the trained model whose embeddings give the codes, where `assignment` is `given`."""
 
     def fingerprint(self, data_sha256: str) -> str:
         """A hash of the settings and the data: what a checkpoint is recognised by.
@@ -87,8 +89,11 @@ def resolve(
     code_sizes: tuple[int, ...] | None,
     seed: int,
     values: Mapping[str, Any],
+    codes_from: str | None = None,
 ) -> RunSettings:
     """Sort named values into the groups that they belong to, and check them all.
+
+    codes_from: the id of a trained model that gives the codes, which then never change.
 
     Raises:
         SettingsError: an unknown recommender or name, or a value that its rule forbids.
@@ -112,6 +117,10 @@ def resolve(
         if not owners or name == "code_sizes":
             raise SettingsError(_unknown(name, groups))
         given[owners[0]][name] = value
+    if codes_from is not None:
+        given["quantizer"]["assignment"] = "given"
+    elif given["quantizer"].get("assignment") == "given":
+        raise SettingsError("assignment=given needs a trained model: name it with --codes-from")
     if code_sizes is None and given["quantizer"]:
         name = next(iter(given["quantizer"]))
         raise SettingsError(f"{name} belongs to COVE, which is off: add --cove, like --cove 500,10")
@@ -138,6 +147,7 @@ def resolve(
             objective=ObjectiveSettings(**given["objective"]),
             training=training,
             model=model.model_dump(),
+            codes_from=codes_from,
         )
     except ValidationError as error:
         raise SettingsError(first_problem(error)) from None

@@ -20,6 +20,7 @@ from cove.artifact import (
 )
 from cove.errors import CoveError, SettingsError
 from cove.objective import Objective
+from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
 from cove.vocabulary import NUM_SPECIAL
 from training.datasets import load_lists
@@ -59,6 +60,8 @@ class Place:
     """Begin again where a checkpoint of this run, or of another, is in the way."""
     overwrite: bool = False
     """Replace another model's artifact at `output`."""
+    codes_from: Path | None = None
+    """Artifact of the model that `RunSettings.codes_from` names."""
 
     @property
     def checkpoint(self) -> Path:
@@ -101,7 +104,10 @@ def run_training(
     # On a GPU some operations have no deterministic form: there it is tried, not promised.
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     task = prepare(data, settings.seed).to(device)
-    objective = _new_objective(settings, task).to(device)
+    objective = _new_objective(settings, task)
+    if place.codes_from is not None:
+        _take_codes(objective, task, place.codes_from, settings.seed)
+    objective = objective.to(device)
     run_id = registry.start_run(
         task=TASK,
         recommender=settings.recommender,
@@ -177,6 +183,17 @@ def _new_objective(settings: RunSettings, task: ListCompletion) -> Objective:
     recommender = build_recommender(settings.recommender, settings.model, num_items, quantizer)
     recommender.start_from_popularity(task.popularity())
     return Objective(recommender, settings.objective)
+
+
+def _take_codes(objective: Objective, task: ListCompletion, source: Path, seed: int) -> None:
+    artifact = read_artifact(source)
+    if artifact.items.vocabulary.ids != task.vocabulary.ids:
+        raise SettingsError(
+            f"{source} knows other items: codes are taken from a model of the same data and seed"
+        )
+    quantizer = objective.recommender.items.quantizer
+    assert isinstance(quantizer, FixedCodes)
+    quantizer.take_from(artifact.items.embeddings, seed)
 
 
 def _tables(task: ListCompletion, objective: Objective) -> EntityTables:

@@ -183,6 +183,23 @@ class TestRandomControl:
         made.initialize(vectors, seed)
         return made, vectors
 
+    def test_codes_taken_from_a_model_are_its_groups_and_no_start_draws_others(self):
+        made = FixedCodes(self.settings, 2, 10)
+        centres = torch.tensor([[0.0, 0.0], [0.0, 1.0], [9.0, 0.0], [9.0, 1.0]])
+        of_model = centres[torch.arange(10) % 4] + 0.01 * torch.arange(10)[:, None]
+        made.take_from(of_model, 0)
+        made.initialize(torch.randn(10, 2), 0)
+        fine, coarse = made.codes(torch.randn(10, 2)).t().tolist()
+        assert all((fine[i] == fine[j]) == (i % 4 == j % 4) for i in range(10) for j in range(10))
+        left = [i % 4 < 2 for i in range(10)]
+        assert all(
+            (coarse[i] == coarse[j]) == (left[i] == left[j]) for i in range(10) for j in range(10)
+        )
+
+    def test_codes_are_taken_for_every_entity_or_not_at_all(self):
+        with pytest.raises(ValueError, match="all 10 entities: got 9"):
+            FixedCodes(self.settings, 2, 10).take_from(torch.randn(9, 2), 0)
+
     def test_codes_stay_where_the_embeddings_and_the_codebooks_move(self):
         made, vectors = self.made()
         before = made.codes(vectors)

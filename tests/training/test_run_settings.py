@@ -92,7 +92,7 @@ def test_code_sizes_that_do_not_fall_are_refused(sizes: tuple[int, ...]) -> None
 
 
 def test_an_unknown_recommender_is_refused() -> None:
-    with pytest.raises(SettingsError, match="must be one of fans, bert4rec: got 'gru'"):
+    with pytest.raises(SettingsError, match=r"must be one of fans, .*bert4rec.*: got 'gru'"):
         resolve("gru", "aotm", None, 0, {})
 
 
@@ -180,3 +180,13 @@ def test_a_warm_up_must_end_before_the_run_does() -> None:
     with pytest.raises(SettingsError, match=r"warmup_epochs must be below epochs \(3\)"):
         resolve("fans", "ml100k", (8, 2), 0, {"initialization": "kmeans", "warmup_epochs": 3,
                                               "epochs": 3})  # fmt: skip
+
+
+def test_given_codes_need_the_model_that_gives_them() -> None:
+    with pytest.raises(SettingsError, match="needs a trained model: name it with --codes-from"):
+        resolve("fans", "aotm", (12, 4), 0, {"assignment": "given"})
+    with pytest.raises(SettingsError, match="COVE, which is off: add --cove"):
+        resolve("fans", "aotm", None, 0, {}, codes_from="fans-0123456789ab")
+    taken = resolve("fans", "aotm", (12, 4), 0, {}, codes_from="fans-0123456789ab")
+    assert taken.quantizer is not None
+    assert (taken.quantizer.assignment, taken.codes_from) == ("given", "fans-0123456789ab")

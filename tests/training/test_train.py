@@ -7,8 +7,17 @@ import torch
 
 from cove.artifact import Manifest, read_artifact
 from cove.errors import CoveError, SettingsError
-from tests.training.worlds import Watcher, open_at, planted_file, run_at, small_settings
+from cove.quantization import FixedCodes, QuantizerSettings
+from tests.training.worlds import (
+    SMALL,
+    Watcher,
+    open_at,
+    planted_file,
+    run_at,
+    small_settings,
+)
 from training.datasets import ListFilter, load_lists
+from training.run_settings import resolve
 from training.tasks.list_completion import prepare
 from training.train import Place, pick_device
 
@@ -256,3 +265,32 @@ def test_a_loss_that_is_no_number_fails_the_run(tiny: Path, tmp_path: Path) -> N
 def test_an_unusable_device_is_refused(name: str) -> None:
     with pytest.raises(SettingsError, match=f"device must be auto, cpu or .*got '{name}'"):
         pick_device(name)
+
+
+def test_codes_taken_from_a_trained_model_are_those_of_its_embeddings(
+    tiny: Path, tmp_path: Path
+) -> None:
+    plain = run_at(
+        tmp_path / "plain",
+        resolve(
+            "fans",
+            str(tiny),
+            None,
+            0,
+            {k: v for k, v in SMALL.items() if k != "alpha"} | {"epochs": 1},
+        ),
+    )
+    settings = resolve("fans", str(tiny), (12, 4), 0, SMALL | {"epochs": 1}, plain.id)
+    taken = run_at(tmp_path / "taken", settings, codes_from=tmp_path / "plain")
+    source = FixedCodes(QuantizerSettings(code_sizes=(12, 4)), 16, 80)
+    vectors = read_artifact(tmp_path / "plain").items.embeddings
+    source.take_from(vectors, 0)
+    assert torch.equal(read_artifact(tmp_path / "taken").items.codes, source.codes(vectors))
+    assert taken.quantizers["item"]["assignment"] == "given"
+
+
+def test_codes_of_a_model_of_another_split_are_refused(tiny: Path, tmp_path: Path) -> None:
+    run_at(tmp_path / "plain", small_settings(tiny, min_count=7, epochs=1))
+    settings = resolve("fans", str(tiny), (12, 4), 0, SMALL | {"epochs": 1}, "fans-1")
+    with pytest.raises(SettingsError, match="knows other items"):
+        run_at(tmp_path / "taken", settings, codes_from=tmp_path / "plain")

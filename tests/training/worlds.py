@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 from cove.artifact import Manifest
 from training.registry.database import registry_url, upgrade
@@ -72,7 +73,7 @@ def open_at(folder: Path) -> Registry:
 
 
 def run_at(
-    output: Path, settings: RunSettings, watcher: Watcher | None = None, **place: bool
+    output: Path, settings: RunSettings, watcher: Watcher | None = None, **place: Any
 ) -> Manifest:
     """Run on the CPU and register beside `output`."""
     registry = open_at(output.parent)
