@@ -1,0 +1,95 @@
+"""Bag of items: a list is the mean of its items, whatever their order.
+
+The simplest completer that has an embedding table to learn, and a strong one: the state is the
+normalised mean of the given items' embeddings, the scores are its products with all items', and
+the loss is the full cross-entropy (a factored item similarity model, as in FISM, Kabbur et al.,
+KDD 2013, with one table for both sides and the softmax in place of the pairwise loss). As order
+plays no role, every epoch cuts each list into other halves.
+
+B lists, L positions, D dimensions, N items, M wanted items.
+"""
+
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from cove.batches import ListBatch
+from cove.embedding import EntityEmbedding
+from cove.quantization import QuantizerSettings
+from cove.recommenders.base import ListCompleter, Prediction, last_items, top_items
+from cove.recommenders.transformer import CatalogueHead
+from cove.vocabulary import NUM_SPECIAL, PAD
+
+
+class BagSettings(BaseModel):
+    """Size of the bag of items and its noise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dimensions: int = Field(default=64, ge=1)
+    """D, of embeddings and states. More of them pay here: `aotm` prefers 256."""
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of the given items left out of the mean in training, and of the state's values."""
+    random_halves: bool = True
+    """Cut each list at random into given and wanted items, anew in every epoch."""
+    max_length: int = Field(default=200, ge=2)
+    """A longer list keeps its last items."""
+
+
+class Bag(ListCompleter):
+    """Scores every item against the mean of the list."""
+
+    def __init__(
+        self, settings: BagSettings, num_items: int, quantizer: QuantizerSettings | None = None
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.items = EntityEmbedding(num_items, settings.dimensions, quantizer)
+        self.norm = nn.LayerNorm(settings.dimensions)
+        self.head = CatalogueHead(num_items)
+
+    def start_from_popularity(self, counts: Tensor) -> None:
+        self.head.start_from_popularity(counts)
+
+    def predict(self, batch: ListBatch) -> Prediction:
+        inputs, targets = halve_at_random(batch) if self.settings.random_halves else batch
+        table = self.items.all()
+        states = self._states(inputs, table)
+        wanted = targets != PAD
+        shares = F.log_softmax(self.head(states, table), dim=1)  # [B, N]
+        found = shares.gather(1, (targets - NUM_SPECIAL).clamp(min=0))  # [B, T]
+        owner = wanted.nonzero()[:, 0]  # [M], the list of each wanted item
+        return Prediction(-found[wanted].mean(), states[owner], targets[wanted])
+
+    def _states(self, inputs: Tensor, table: Tensor) -> Tensor:
+        """States [B, D] of lists [B, L]; an empty list's is the norm's bias."""
+        kept = inputs != PAD
+        if self.training and self.settings.dropout:
+            kept &= torch.rand(inputs.shape, device=inputs.device) >= self.settings.dropout
+        total = (F.embedding(inputs, table) * kept[:, :, None]).sum(dim=1)
+        mean = total / kept.sum(dim=1, keepdim=True).clamp(min=1)
+        return F.dropout(self.norm(mean), self.settings.dropout, self.training)
+
+    def _scores_per_list(self, length: int, k: int) -> int:
+        return self.items.num_entities + NUM_SPECIAL
+
+    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
+        table = self.items.all()
+        states = self._states(last_items(inputs, self.settings.max_length), table)
+        scores = self.head(states, table).masked_fill(forbidden[:, NUM_SPECIAL:], -torch.inf)
+        return top_items(scores, k)
+
+
+def halve_at_random(batch: ListBatch) -> ListBatch:
+    """The same lists in random order, cut again after floor(n/2) items: [B, L'] and [B, T']."""
+    whole = torch.cat(batch, dim=1)  # [B, L + T]
+    real = whole != PAD
+    keys = torch.rand(whole.shape, device=whole.device).masked_fill(~real, 2.0)  # padding last
+    whole = whole.gather(1, keys.argsort(dim=1))
+    sizes = real.sum(dim=1, keepdim=True)
+    half, place = sizes // 2, torch.arange(whole.shape[1], device=whole.device)
+    given = whole.masked_fill(place >= half, PAD)[:, : (whole.shape[1] + 1) // 2]
+    shifted = whole.gather(1, (place + half).clamp(max=whole.shape[1] - 1))
+    wanted = shifted.masked_fill(place >= sizes - half, PAD)
+    return ListBatch(given, wanted[:, : (whole.shape[1] + 1) // 2])
