@@ -10,6 +10,8 @@ from cove.quantization import QuantizerSettings
 from cove.recommenders.base import ListCompleter, Prediction
 from cove.recommenders.bert4rec import Bert4Rec, Bert4RecSettings
 from cove.recommenders.fans import Fans, FansSettings
+from cove.recommenders.gru4rec import Gru4Rec, Gru4RecSettings
+from cove.recommenders.sasrec import SasRec, SasRecSettings
 
 
 class Entry(NamedTuple):
@@ -23,6 +25,8 @@ class Entry(NamedTuple):
 RECOMMENDERS: dict[str, Entry] = {
     "fans": Entry(Fans, FansSettings, "list_completion"),
     "bert4rec": Entry(Bert4Rec, Bert4RecSettings, "list_completion"),
+    "sasrec": Entry(SasRec, SasRecSettings, "list_completion"),
+    "gru4rec": Entry(Gru4Rec, Gru4RecSettings, "list_completion"),
 }
 
 __all__ = ["RECOMMENDERS", "ListCompleter", "Prediction", "build_recommender"]

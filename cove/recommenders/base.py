@@ -99,3 +99,11 @@ def last_items(inputs: Tensor, length: int) -> Tensor:
     sizes = (inputs != PAD).sum(dim=1, keepdim=True)
     start = (sizes - length).clamp(min=0)
     return inputs.gather(1, start + torch.arange(length, device=inputs.device))
+
+
+def whole_lists(batch: ListBatch) -> Tensor:
+    """Both halves of each list joined, padded on the right alone: [B, longest whole list]."""
+    joined = torch.cat(batch, dim=1)
+    order = (joined == PAD).to(torch.uint8).argsort(dim=1, stable=True)
+    longest = int((joined != PAD).sum(dim=1).max()) if len(joined) else 0
+    return joined.gather(1, order[:, :longest])

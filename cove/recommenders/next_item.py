@@ -1,4 +1,5 @@
-"""What recommenders that guess one next item share: completion by appending guess after guess.
+"""What recommenders that guess one next item share: completion by appending guess after guess,
+and the training pairs of those that read a list from left to right.
 
 B lists, L positions, D dimensions, N items.
 """
@@ -9,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
-from cove.recommenders.base import ListCompleter, last_items, top_items
+from cove.recommenders.base import ListCompleter, last_items, top_items, whole_lists
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -60,3 +62,20 @@ class NextItemCompleter(ListCompleter):
 def states_at(states: Tensor, positions: Tensor) -> Tensor:
     """The state of one position of each list: states [B, L, D], positions [B, 1] -> [B, D]."""
     return states.gather(1, positions[:, :, None].expand(-1, -1, states.shape[2])).squeeze(1)
+
+
+def next_items(batch: ListBatch, max_length: int) -> tuple[Tensor, Tensor]:
+    """What is read and, at each position, the item behind it: two [B, L], PAD where there is none.
+
+    Both halves of a list are one list here, padded on the right; of a list longer than
+    `max_length` + 1 the last items are kept. L is at least 1.
+    """
+    tokens = last_items(whole_lists(batch), max_length + 1)
+    tokens = F.pad(tokens, (0, max(0, 2 - tokens.shape[1])), value=PAD)
+    return tokens[:, :-1], tokens[:, 1:]
+
+
+def last_states(states: Tensor, sizes: Tensor) -> Tensor:
+    """The state at the last item of each list, zero for an empty list, whose scores are then the
+    biases alone: states [B, L, D], L at least 1, sizes [B, 1] -> [B, D]."""
+    return states_at(states, (sizes - 1).clamp(min=0)) * (sizes > 0)

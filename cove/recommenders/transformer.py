@@ -1,4 +1,4 @@
-"""The bidirectional Transformer that FANS, BERT4Rec and their kin share.
+"""The Transformer that FANS, BERT4Rec, SASRec and their kin share, bidirectional or causal.
 
 B lists, L positions, D dimensions, N items, M predicted positions.
 """
@@ -35,10 +35,10 @@ class TransformerSettings(BaseModel):
 
 
 class _Layer(nn.Module):
-    def __init__(self, settings: TransformerSettings) -> None:
+    def __init__(self, settings: TransformerSettings, causal: bool) -> None:
         super().__init__()
         size = settings.dimensions
-        self.heads, self.dropout = settings.heads, settings.dropout
+        self.heads, self.dropout, self.causal = settings.heads, settings.dropout, causal
         self.attention_norm, self.network_norm = nn.LayerNorm(size), nn.LayerNorm(size)
         self.query_key_value = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
@@ -49,6 +49,7 @@ class _Layer(nn.Module):
     def _start_as_average(self) -> None:
         """Begin as the plain average of the list's items: uniform attention, no network.
 
+        Of all items, or where attention is causal of those so far: a running average.
         Positions and special ids begin at zero, so that they add nothing to that average. It
         predicts the rest of a list well; from random projections the encoder needs many epochs
         to find even that (`aotm`: no better than popularity after 4, the average is after 1).
@@ -64,7 +65,9 @@ class _Layer(nn.Module):
     def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
         parts = self.query_key_value(self.attention_norm(states)).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        mixed = F.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, is_causal=self.causal
+        )
         mixed = self.output(mixed.transpose(1, 2).flatten(2))  # [B, L, D]
         states = states + F.dropout(mixed, self.dropout, self.training)
         hidden = self.contract(F.gelu(self.expand(self.network_norm(states))))
@@ -72,13 +75,19 @@ class _Layer(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """Pre-norm encoder over right- or middle-padded lists; padding changes no real position."""
+    """Pre-norm encoder over padded lists; padding changes no real position.
 
-    def __init__(self, settings: TransformerSettings, num_positions: int) -> None:
+    causal: a position sees itself and what is before it, nothing behind; lists must then be padded
+    on the right, so that no real position has padding before it. Else padding may be anywhere.
+    """
+
+    def __init__(
+        self, settings: TransformerSettings, num_positions: int, causal: bool = False
+    ) -> None:
         super().__init__()
-        self.dropout = settings.dropout
+        self.dropout, self.causal = settings.dropout, causal
         self.positions = nn.Embedding(num_positions, settings.dimensions)
-        self.layers = nn.ModuleList(_Layer(settings) for _ in range(settings.layers))
+        self.layers = nn.ModuleList(_Layer(settings, causal) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(settings.dimensions)
         nn.init.zeros_(self.positions.weight)  # see _Layer._start_as_average
 
@@ -88,7 +97,8 @@ class TransformerEncoder(nn.Module):
         place = (real.cumsum(dim=1) - 1).clamp(0, self.positions.num_embeddings - 1)
         states = embedded + self.positions(place)
         states = F.dropout(states, self.dropout, self.training)
-        mask = None if bool(real.all()) else real[:, None, None, :]  # [B, 1, 1, L]
+        unmasked = self.causal or bool(real.all())
+        mask = None if unmasked else real[:, None, None, :]  # [B, 1, 1, L]
         for layer in self.layers:
             states = layer(states, mask)
         normed: Tensor = self.norm(states)

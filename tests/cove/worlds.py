@@ -6,7 +6,7 @@ from torch import Tensor
 from cove.batches import ListBatch
 from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
-from cove.recommenders import ListCompleter, build_recommender
+from cove.recommenders import RECOMMENDERS, ListCompleter, build_recommender
 from cove.vocabulary import NUM_SPECIAL
 
 VARIANTS: dict[str, dict[str, str] | None] = {
@@ -22,8 +22,10 @@ def build(
 ) -> ListCompleter:
     """A small recommender in eval mode, seeded, its codebooks started."""
     torch.manual_seed(0)
-    small = {"dimensions": 16, "layers": 1, "heads": 2, "max_length": 12} | settings
-    made = build_recommender(name, small, num_items, quantizer)
+    small = {"dimensions": 16, "layers": 1, "heads": 2, "max_length": 12}
+    known = RECOMMENDERS[name].settings.model_fields
+    own = {key: value for key, value in small.items() if key in known} | settings
+    made = build_recommender(name, own, num_items, quantizer)
     if quantizer is None or quantizer.initialization != "kmeans":
         made.items.start_codes(0)
     return made.eval()
