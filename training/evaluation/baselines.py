@@ -1,11 +1,12 @@
 """Simple completers that a model must beat. B lists, L input slots, V = NUM_SPECIAL + N indices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from cove.batches import ListBatch
+from cove.errors import DataError
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -39,18 +40,13 @@ class ItemCooccurrence:
     """
 
     def __init__(self, lists: Sequence[Sequence[int]], num_items: int) -> None:
-        held = [sorted(set(one)) for one in lists]
-        columns = torch.tensor([index for one in held for index in one], dtype=torch.int64)
-        lengths = torch.tensor([len(one) for one in held], dtype=torch.int64)
-        rows = torch.repeat_interleave(torch.arange(len(held)), lengths)
-        size = NUM_SPECIAL + num_items
-        counts = torch.bincount(columns, minlength=size)  # [V]
-        if len(counts) > size:
-            raise ValueError(f"lists must hold indices below {size}: got {len(counts) - 1}")
-        self.num_lists = counts.float()
-        values = self.num_lists.rsqrt()[columns]
+        held = incidence(lists, num_items)
+        self.num_lists = torch.bincount(held.indices()[1], minlength=held.shape[1]).float()
         self._weights = torch.sparse_coo_tensor(
-            torch.stack([rows, columns]), values, (len(held), size), check_invariants=True
+            held.indices(),
+            self.num_lists.rsqrt()[held.indices()[1]],
+            held.shape,
+            check_invariants=True,
         )  # [lists, V], X n^-½
         self._transposed = self._weights.t().coalesce()
 
@@ -60,12 +56,143 @@ class ItemCooccurrence:
     ) -> tuple[Tensor, Tensor]:
         """Give the k items with the highest scores, equal ones by frequency: [B, k] and [B, k]."""
         device = batch.inputs.device
-        given = torch.zeros(len(batch.inputs), len(self.num_lists))  # [B, V]
-        given.scatter_(1, batch.inputs.cpu(), 1.0)
-        given[:, :NUM_SPECIAL] = 0.0
+        given = given_items(batch.inputs.cpu(), len(self.num_lists))
         overlap = torch.sparse.mm(self._weights, given.t())  # [lists, B]
         scores = torch.sparse.mm(self._transposed, overlap).t().to(device)  # [B, V]
         return best_candidates(scores, batch, k, forbidden, self.num_lists.to(device))
+
+
+class ItemKnn:
+    """Items most like the given ones: score(j) = Σ over given i that have j as neighbour, s(i, j).
+
+    s(i, j) = cooc(i, j) / (√(n_i n_j) + shrink), the cosine of two items' training lists, shrunk
+    where few lists hold both; of each item only its `neighbours` most similar ones count.
+
+    lists: training lists of indices, a repeat counts once; num_items: N.
+    """
+
+    def __init__(
+        self, lists: Sequence[Sequence[int]], num_items: int, neighbours: int, shrink: float
+    ) -> None:
+        held = incidence(lists, num_items)
+        self.num_lists = torch.bincount(held.indices()[1], minlength=held.shape[1]).float()  # [V]
+        rows, columns, values = [], [], []
+        for start, counts in cooccurrence_rows(held):
+            scale = (self.num_lists[start : start + len(counts), None] * self.num_lists).sqrt()
+            similar = counts / (scale + shrink).clamp(min=1e-12)  # [C, V]
+            own = torch.arange(len(counts))
+            similar[own, start + own] = 0.0
+            best, places = similar.topk(min(neighbours, similar.shape[1]), dim=1)  # [C, neighbours]
+            some = best > 0
+            rows.append((start + own)[:, None].expand_as(places)[some])
+            columns.append(places[some])
+            values.append(best[some])
+        self._similar_to = torch.sparse_coo_tensor(
+            torch.stack([torch.cat(columns), torch.cat(rows)]), torch.cat(values),
+            (held.shape[1], held.shape[1]), check_invariants=True,
+        ).coalesce()  # [V, V], column i holds the neighbours of i  # fmt: skip
+
+    @torch.no_grad()
+    def complete(
+        self, batch: ListBatch, k: int, forbidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Give the k items with the highest scores, equal ones by frequency: [B, k] and [B, k]."""
+        device = batch.inputs.device
+        given = given_items(batch.inputs.cpu(), len(self.num_lists))
+        scores = torch.sparse.mm(self._similar_to, given.t()).t().to(device)  # [B, V]
+        return best_candidates(scores, batch, k, forbidden, self.num_lists.to(device))
+
+
+class Ease:
+    """EASE (Steck 2019): the linear item-to-item model with the smallest regularised error.
+
+    B = I − P diag(P)^-1, P = (XᵀX + λ I)^-1, X the binary lists × items matrix; a list's scores
+    are the sum of B's rows of the items given. One dense matrix of N², so there is a bound.
+
+    lists: training lists of indices, a repeat counts once; num_items: N; regularization: λ > 0.
+
+    Raises:
+        DataError: more than `MOST_ITEMS` items.
+    """
+
+    MOST_ITEMS = 40_000
+    """N² single-precision numbers are 6.4 GB there."""
+
+    def __init__(
+        self,
+        lists: Sequence[Sequence[int]],
+        num_items: int,
+        regularization: float,
+        device: torch.device | None = None,
+    ) -> None:
+        if num_items > self.MOST_ITEMS:
+            raise DataError(
+                f"EASE inverts a dense matrix of all items and takes at most {self.MOST_ITEMS}: "
+                f"got {num_items}"
+            )
+        held = incidence(lists, num_items)
+        # Single precision is enough: λ bounds the condition number by n / λ.
+        gram = torch.empty(held.shape[1], held.shape[1], device=device)
+        for start, counts in cooccurrence_rows(held):
+            gram[start : start + len(counts)] = counts.to(gram)
+        self.num_lists = gram.diagonal().cpu().clone()  # [V]
+        gram.diagonal().add_(regularization)
+        inverse = torch.cholesky_inverse(torch.linalg.cholesky(gram))
+        del gram
+        self.weights = inverse.div_(-inverse.diagonal().clone())  # [V, V], B
+        self.weights.diagonal().zero_()
+
+    @torch.no_grad()
+    def complete(
+        self, batch: ListBatch, k: int, forbidden: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Give the k items with the highest scores, equal ones by frequency: [B, k] and [B, k]."""
+        device = batch.inputs.device
+        given = given_items(batch.inputs.to(self.weights.device), len(self.num_lists))
+        scores = (given @ self.weights).to(device)  # [B, V]
+        return best_candidates(scores, batch, k, forbidden, self.num_lists.to(device))
+
+
+def incidence(lists: Sequence[Sequence[int]], num_items: int) -> Tensor:
+    """The binary lists × items matrix X, sparse [lists, V]; a repeat counts once.
+
+    Raises:
+        ValueError: an index is beyond the catalogue.
+    """
+    held = [sorted(set(one)) for one in lists]
+    columns = torch.tensor([index for one in held for index in one], dtype=torch.int64)
+    lengths = torch.tensor([len(one) for one in held], dtype=torch.int64)
+    rows = torch.repeat_interleave(torch.arange(len(held)), lengths)
+    size = NUM_SPECIAL + num_items
+    if len(columns) and int(columns.max()) >= size:
+        raise ValueError(f"lists must hold indices below {size}: got {int(columns.max())}")
+    made = torch.sparse_coo_tensor(
+        torch.stack([rows, columns]), torch.ones(len(columns)), (len(held), size),
+        check_invariants=True,
+    )  # fmt: skip
+    return made.coalesce()
+
+
+def cooccurrence_rows(held: Tensor, values: int = 1 << 25) -> Iterator[tuple[int, Tensor]]:
+    """The rows of XᵀX of X [lists, V], dense and a few at a time: (first row, [C, V]).
+
+    values: about how many numbers are in memory at once.
+    """
+    size = held.shape[1]
+    transposed = held.t().coalesce()  # [V, lists]
+    step = max(1, values // max(held.shape))
+    for start in range(0, size, step):
+        chosen = torch.arange(start, min(start + step, size))
+        part = transposed.index_select(0, chosen).to_dense()  # [C, lists]
+        yield start, torch.sparse.mm(transposed, part.t()).t()
+
+
+def given_items(inputs: Tensor, size: int) -> Tensor:
+    """Mark the items of lists [B, L], specials left out: [B, V] of 0 and 1."""
+    given = torch.zeros(len(inputs), size, device=inputs.device)
+    given.scatter_(1, inputs, 1.0)
+    given[:, :NUM_SPECIAL] = 0.0
+    return given
 
 
 def best_candidates(
