@@ -23,6 +23,7 @@ from cove.objective import Objective
 from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
 from cove.vocabulary import NUM_SPECIAL
+from training.categories import give_categories
 from training.datasets import load_lists
 from training.datasets.stats import list_stats
 from training.evaluation.baselines import ItemCooccurrence, MostPopular
@@ -104,7 +105,7 @@ def run_training(
     # On a GPU some operations have no deterministic form: there it is tried, not promised.
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     task = prepare(data, settings.seed).to(device)
-    objective = _new_objective(settings, task)
+    objective = _new_objective(settings, task, watcher)
     if place.codes_from is not None:
         _take_codes(objective, task, place.codes_from, settings.seed)
     objective = objective.to(device)
@@ -172,7 +173,7 @@ def _resumable_run(place: Place, fingerprint: str) -> str | None:
     return run_id
 
 
-def _new_objective(settings: RunSettings, task: ListCompletion) -> Objective:
+def _new_objective(settings: RunSettings, task: ListCompletion, watcher: Watcher) -> Objective:
     seed_everything(settings.seed, 0)
     quantizer, num_items = settings.quantizer, len(task.vocabulary)
     if quantizer is not None and quantizer.code_sizes[0] > num_items:
@@ -181,6 +182,7 @@ def _new_objective(settings: RunSettings, task: ListCompletion) -> Objective:
             f"got {quantizer.code_sizes[0]}"
         )
     recommender = build_recommender(settings.recommender, settings.model, num_items, quantizer)
+    give_categories(recommender, task, settings.seed, watcher.warn)
     recommender.start_from_popularity(task.popularity())
     return Objective(recommender, settings.objective)
 

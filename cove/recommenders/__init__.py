@@ -7,9 +7,13 @@ from pydantic import BaseModel, ValidationError
 
 from cove.errors import SettingsError
 from cove.quantization import QuantizerSettings
+from cove.recommenders.bag import Bag, BagSettings
 from cove.recommenders.base import ListCompleter, Prediction
 from cove.recommenders.bert4rec import Bert4Rec, Bert4RecSettings
+from cove.recommenders.car import Car, CarSettings
+from cove.recommenders.caser import Caser, CaserSettings
 from cove.recommenders.fans import Fans, FansSettings
+from cove.recommenders.fans_two_stage import FansTwoStage, FansTwoStageSettings
 from cove.recommenders.gru4rec import Gru4Rec, Gru4RecSettings
 from cove.recommenders.sasrec import SasRec, SasRecSettings
 
@@ -23,9 +27,13 @@ class Entry(NamedTuple):
 
 
 RECOMMENDERS: dict[str, Entry] = {
+    "bag": Entry(Bag, BagSettings, "list_completion"),
     "fans": Entry(Fans, FansSettings, "list_completion"),
     "bert4rec": Entry(Bert4Rec, Bert4RecSettings, "list_completion"),
     "sasrec": Entry(SasRec, SasRecSettings, "list_completion"),
+    "fans_two_stage": Entry(FansTwoStage, FansTwoStageSettings, "list_completion"),
+    "car": Entry(Car, CarSettings, "list_completion"),
+    "caser": Entry(Caser, CaserSettings, "list_completion"),
     "gru4rec": Entry(Gru4Rec, Gru4RecSettings, "list_completion"),
 }
 

@@ -3,10 +3,12 @@
 One pass over [CLS] input [SEP] MASK×S [SEP] predicts all S slots at once. Training follows a
 curriculum: the share of masked items grows in equal steps over the epochs, input items masked
 at random, target items from the end. The categories that FANS extracts beforehand are what
-COVE learns instead; the two-stage classifier on them is not part of this form.
+COVE learns instead; the two-stage classifier on them is in `fans_two_stage`.
 
 B lists, L input positions, S slots, D dimensions, N items, M masked positions.
 """
+
+from abc import abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -36,18 +38,29 @@ class FansSettings(TransformerSettings):
     """Slots for a list shorter than any that training saw: half the shortest training list."""
 
 
-class Fans(ListCompleter):
+class SlotCompleter(ListCompleter):
     """Predicts every slot in one pass; candidates are read off the slots depth first."""
 
     def __init__(
-        self, settings: FansSettings, num_items: int, quantizer: QuantizerSettings | None = None
+        self, settings: FansSettings, num_items: int, quantizer: QuantizerSettings | None
     ) -> None:
         super().__init__()
         self.settings = settings
         self.items = EntityEmbedding(num_items, settings.dimensions, quantizer)
         self.encoder = TransformerEncoder(settings, settings.max_length + 3)
-        self.head = CatalogueHead(num_items)
         self.mask_share = 1.0
+
+    @abstractmethod
+    def loss(self, states: Tensor, wanted: Tensor, table: Tensor) -> Tensor:
+        """The mean loss of items `wanted` [M], each behind a mask of state `states` [M, D]."""
+
+    @abstractmethod
+    def scores(self, states: Tensor, table: Tensor) -> Tensor:
+        """Scores [M, N] of all items for states [M, D]; table: [NUM_SPECIAL + N, D]."""
+
+    def input_table(self, table: Tensor) -> Tensor:
+        """What the encoder reads in the place of the embeddings of all indices, `table`."""
+        return table
 
     def start_epoch(self, epoch: int, num_epochs: int) -> None:
         steps = self.settings.curriculum_steps
@@ -55,9 +68,6 @@ class Fans(ListCompleter):
 
     def may_stop(self, epoch: int, num_epochs: int) -> bool:
         return self.mask_share == 1.0
-
-    def start_from_popularity(self, counts: Tensor) -> None:
-        self.head.start_from_popularity(counts)
 
     def predict(self, batch: ListBatch) -> Prediction:
         inputs, targets = batch
@@ -78,15 +88,14 @@ class Fans(ListCompleter):
         hidden = torch.cat([hidden_inputs, hidden_targets], dim=1)
         wanted = torch.cat([inputs, targets], dim=1)[hidden]  # [M]
         output = states[hidden]  # [M, D]
-        loss = F.cross_entropy(self.head(output, table), wanted - NUM_SPECIAL)
-        return Prediction(loss, output, wanted)
+        return Prediction(self.loss(output, wanted, table), output, wanted)
 
     def _encode(self, batch: ListBatch, table: Tensor) -> Tensor:
         """States of input positions and slots, [B, L + S, D], the frame's own left out."""
         inputs, slots = batch
         frame = torch.tensor([CLS, SEP], device=inputs.device).expand(len(inputs), 2)
         tokens = torch.cat([frame[:, :1], inputs, frame[:, 1:], slots, frame[:, 1:]], dim=1)
-        states = self.encoder(tokens, F.embedding(tokens, table))
+        states = self.encoder(tokens, F.embedding(tokens, self.input_table(table)))
         length = inputs.shape[1]
         return torch.cat([states[:, 1 : length + 1], states[:, length + 2 : -1]], dim=1)
 
@@ -104,10 +113,30 @@ class Fans(ListCompleter):
         slots = torch.where(slot < num_slots, MASK, PAD)  # [B, S]
         table = self.items.all()
         states = self._encode(ListBatch(inputs, slots), table)[:, inputs.shape[1] :]
-        scores = self.head(states.flatten(0, 1), table)
-        scores = scores.unflatten(0, slots.shape)  # [B, S, N]
+        scores = self.scores(states.flatten(0, 1), table)
+        scores = scores.view(*slots.shape, -1)  # [B, S, N]
         barred = forbidden[:, None, NUM_SPECIAL:] | (slots == PAD)[:, :, None]
         return read_depth_first(scores.masked_fill(barred, -torch.inf), k)
+
+
+class Fans(SlotCompleter):
+    """FANS with one softmax over the whole catalogue."""
+
+    def __init__(
+        self, settings: FansSettings, num_items: int, quantizer: QuantizerSettings | None = None
+    ) -> None:
+        super().__init__(settings, num_items, quantizer)
+        self.head = CatalogueHead(num_items)
+
+    def start_from_popularity(self, counts: Tensor) -> None:
+        self.head.start_from_popularity(counts)
+
+    def loss(self, states: Tensor, wanted: Tensor, table: Tensor) -> Tensor:
+        return F.cross_entropy(self.head(states, table), wanted - NUM_SPECIAL)
+
+    def scores(self, states: Tensor, table: Tensor) -> Tensor:
+        scores: Tensor = self.head(states, table)
+        return scores
 
 
 def read_depth_first(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
