@@ -17,6 +17,8 @@ from cove.recommenders import RECOMMENDERS, first_problem
 from training.datasets import ListFilter, default_filter
 from training.loop import TrainingSettings
 
+_FIELDS = QuantizerSettings.model_fields
+
 
 class RunSettings(BaseModel):
     """A run, whole: equal settings on equal data give an equal artifact."""
@@ -129,10 +131,15 @@ def resolve(
         sizes = {"max_length": rule.max_length, "min_slots": max(1, rule.min_length // 2)}
         own = {k: v for k, v in sizes.items() if k in entry.settings.model_fields}
         model = entry.settings.model_validate(own | given["model"])
-        quantizer = (
-            QuantizerSettings(code_sizes=code_sizes, **given["quantizer"]) if code_sizes else None
-        )
         training = TrainingSettings(**given["training"])
+        warmup = min(_FIELDS["warmup_epochs"].default, training.epochs - 1)  # a short run has codes
+        quantizer = (
+            QuantizerSettings(
+                code_sizes=code_sizes, **{"warmup_epochs": warmup} | given["quantizer"]
+            )
+            if code_sizes
+            else None
+        )
         if quantizer is not None and quantizer.first_epoch >= training.epochs:
             raise SettingsError(
                 f"warmup_epochs must be below epochs ({training.epochs}), or the codes never "

@@ -27,14 +27,14 @@ class Entry(NamedTuple):
 
 
 RECOMMENDERS: dict[str, Entry] = {
-    "bag": Entry(Bag, BagSettings, "list_completion"),
-    "fans": Entry(Fans, FansSettings, "list_completion"),
-    "bert4rec": Entry(Bert4Rec, Bert4RecSettings, "list_completion"),
-    "sasrec": Entry(SasRec, SasRecSettings, "list_completion"),
-    "fans_two_stage": Entry(FansTwoStage, FansTwoStageSettings, "list_completion"),
-    "car": Entry(Car, CarSettings, "list_completion"),
     "caser": Entry(Caser, CaserSettings, "list_completion"),
     "gru4rec": Entry(Gru4Rec, Gru4RecSettings, "list_completion"),
+    "sasrec": Entry(SasRec, SasRecSettings, "list_completion"),
+    "car": Entry(Car, CarSettings, "list_completion"),
+    "bert4rec": Entry(Bert4Rec, Bert4RecSettings, "list_completion"),
+    "fans": Entry(Fans, FansSettings, "list_completion"),
+    "fans_two_stage": Entry(FansTwoStage, FansTwoStageSettings, "list_completion"),
+    "bag": Entry(Bag, BagSettings, "list_completion"),
 }
 
 __all__ = ["RECOMMENDERS", "ListCompleter", "Prediction", "build_recommender"]

@@ -72,7 +72,11 @@ def test_without_cove_there_are_no_codes(tmp_path):
 
 
 def test_ten_levels_keep_their_order(tmp_path):
-    made = build("fans", NUM_ITEMS, QuantizerSettings(code_sizes=tuple(range(12, 1, -1))))
+    made = build(
+        "fans",
+        NUM_ITEMS,
+        QuantizerSettings(code_sizes=tuple(range(12, 1, -1)), initialization="sample"),
+    )
     write(tmp_path / "made", made, "fans")
     read = read_artifact(tmp_path / "made").items
     assert [len(book) for book in read.codebooks] == list(range(12, 1, -1))

@@ -44,7 +44,7 @@ def test_codebooks_start_at_the_embeddings_scale_and_most_codes_are_used(initial
 
 
 def test_sampled_codebooks_are_entities_and_sampled_coarse_codes_are_fine_codes():
-    made, vectors = quantizer((20, 4), 8), catalogue(100, 8)
+    made, vectors = quantizer((20, 4), 8, initialization="sample"), catalogue(100, 8)
     made.initialize(vectors, 0)
     below = [vectors, *made.codebooks]
     for source, book in zip(below, made.codebooks, strict=False):

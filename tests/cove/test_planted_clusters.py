@@ -11,19 +11,23 @@ from tests.cove.worlds import build, groups, train
 
 NUM_GROUPS, GROUP_SIZE, LENGTH = 8, 12, 8
 TRUTH = groups(torch.arange(NUM_GROUPS * GROUP_SIZE) + NUM_SPECIAL, GROUP_SIZE)
-STEPS = {"caser": 150}
-"""Training steps, else 100: Caser drops half of its features and samples its negatives."""
+STEPS = {"caser": 150, "gru4rec": 250}
+"""Training steps, else 100: Caser drops half of its features and samples its negatives, and a
+recurrent network starts slowly."""
 SETTINGS = {"fans_two_stage": {"clusters": 1}}
 """Categories given beforehand would leave the codes nothing to find."""
 
 
 def agreement(name: str, warm_up: bool = False, **settings: str) -> float:
     """Normalised mutual information of the groups and the fine codes, one code a group."""
-    quantizer = QuantizerSettings(code_sizes=(NUM_GROUPS, 3), **settings)
+    quantizer = QuantizerSettings(
+        code_sizes=(NUM_GROUPS, 3), alpha=1.0, **({"initialization": "sample"} | settings)
+    )
     made = build(name, len(TRUTH), quantizer, **SETTINGS.get(name, {}))
     steps = STEPS.get(name, 100)
     warmup = steps * 2 // 5 if warm_up else 0
-    train(made, (NUM_GROUPS, GROUP_SIZE, LENGTH), steps=steps, warmup=warmup)
+    world = (NUM_GROUPS, GROUP_SIZE, LENGTH)
+    train(made, world, steps=steps, warmup=warmup, code_prediction_weight=0.1)
     return normalized_mutual_info_score(TRUTH, made.items.codes()[:, 0])
 
 

@@ -11,9 +11,9 @@ from cove.vocabulary import NUM_SPECIAL
 
 VARIANTS: dict[str, dict[str, str] | None] = {
     "plain": None,
-    "nearest, straight through": {},
-    "nearest, direct": {"gradient": "direct"},
-    "random control": {"assignment": "random"},
+    "nearest, straight through": {"initialization": "sample"},
+    "nearest, direct": {"initialization": "sample", "gradient": "direct"},
+    "random control": {"initialization": "sample", "assignment": "random"},
 }
 
 

@@ -49,7 +49,7 @@ def objective(
 ) -> Objective:
     torch.manual_seed(0)
     made = build_recommender(name, SMALL | settings, 20, quantizer)
-    return Objective(made, ObjectiveSettings())
+    return Objective(made, ObjectiveSettings(code_prediction_weight=0.1))
 
 
 def plan(folder: Path, **settings: object) -> LoopPlan:
@@ -129,7 +129,7 @@ def test_each_seed_and_epoch_draws_its_own_numbers() -> None:
 
 
 def test_an_epoch_says_losses_validation_and_code_use(tmp_path: Path) -> None:
-    model = objective(quantizer=QuantizerSettings(code_sizes=(5, 2)))
+    model = objective(quantizer=QuantizerSettings(code_sizes=(5, 2), initialization="sample"))
     progress = train(model, Scripted([0.3]), plan(tmp_path, epochs=1), Watcher())
     (values,) = progress.history
     assert values.keys() == {
@@ -162,7 +162,8 @@ def test_weights_from_before_the_codes_are_no_result(tmp_path: Path) -> None:
 
 
 def test_a_collapsed_level_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = objective(quantizer=QuantizerSettings(code_sizes=(15, 2), revival_interval=0))
+    collapsing = QuantizerSettings(code_sizes=(15, 2), initialization="sample", revival_interval=0)
+    model = objective(quantizer=collapsing)
     one_code = torch.zeros((20, 2), dtype=torch.int64)
     monkeypatch.setattr(model.recommender.items, "codes", lambda: one_code)
     watcher = Watcher()

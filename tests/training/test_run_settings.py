@@ -92,7 +92,7 @@ def test_code_sizes_that_do_not_fall_are_refused(sizes: tuple[int, ...]) -> None
 
 
 def test_an_unknown_recommender_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"must be one of fans, .*bert4rec.*: got 'gru'"):
+    with pytest.raises(SettingsError, match=r"must be one of .*bert4rec, fans.*: got 'gru'"):
         resolve("gru", "aotm", None, 0, {})
 
 
@@ -158,7 +158,7 @@ def test_a_settings_file_that_is_none_is_refused(
 def test_the_fingerprint_changes_with_every_setting_and_with_the_data() -> None:
     runs = [
         resolved(), resolved(epochs=11), resolved(heads=1), resolved(min_count=9),
-        resolved(alpha=0.5), resolved(code_prediction_weight=0.5),
+        resolved(alpha=0.7), resolved(code_prediction_weight=0.5),
         resolve("fans", "aotm", (500, 10), 1, {}), resolve("fans", "aotm", None, 0, {}),
         resolve("fans", "zhihu", (500, 10), 0, {}), resolve("bert4rec", "aotm", (500, 10), 0, {}),
     ]  # fmt: skip

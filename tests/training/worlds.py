@@ -13,6 +13,7 @@ from training.train import Place, run_training
 SMALL = {
     "dimensions": 16, "heads": 2, "layers": 1, "epochs": 3, "min_count": 1, "batch_size": 16,
     "learning_rate": 0.005, "code_prediction_weight": 1.0, "alpha": 1.0,
+    "initialization": "sample",
 }  # fmt: skip
 """Settings of a run that takes a second; it stays the same when a default is tuned."""
 OPTIONS = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]

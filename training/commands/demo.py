@@ -18,7 +18,7 @@ from training.datasets.fetching import fetch_ml100k
 FOLDER = Path(".demo")
 GIVEN = ("50", "172", "181")
 """Star Wars, The Empire Strikes Back, Return of the Jedi."""
-SETTINGS = ("epochs=10", "batch_size=16", "max_length=60")
+SETTINGS = ("epochs=10", "batch_size=16", "max_length=60", "learning_rate=0.005")
 """MovieLens-100K has few lists, and long ones: small steps, and the first 60 films of each."""
 
 
