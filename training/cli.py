@@ -191,12 +191,14 @@ def _add_groups() -> None:
     from training.commands.data import data_app
     from training.commands.db import db_app
     from training.commands.models import models_app
+    from training.commands.reproduce import reproduce_app
     from training.commands.runs import runs_app
 
     app.add_typer(data_app, name="data", help="Data sets and files of lists.")
     app.add_typer(runs_app, name="runs", help="Training runs.")
     app.add_typer(models_app, name="models", help="Registered models.")
     app.add_typer(db_app, name="db", help="The registry's database.")
+    app.add_typer(reproduce_app, name="reproduce", help="The paper's tables.")
 
 
 def _print_version(wanted: bool) -> None:

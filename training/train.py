@@ -24,7 +24,7 @@ from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
 from cove.vocabulary import NUM_SPECIAL
 from training.categories import give_categories
-from training.datasets import load_lists
+from training.datasets import ListData, load_lists
 from training.datasets.stats import list_stats
 from training.evaluation.baselines import ItemCooccurrence, MostPopular
 from training.evaluation.metrics import list_metrics, mean_metrics
@@ -85,15 +85,22 @@ def pick_device(name: str) -> torch.device:
 
 
 def run_training(
-    settings: RunSettings, place: Place, registry: Registry, watcher: Watcher
+    settings: RunSettings,
+    place: Place,
+    registry: Registry,
+    watcher: Watcher,
+    data: ListData | None = None,
 ) -> Manifest:
     """Train, evaluate, write the artifact and register it; resumes where a kill left off.
+
+    data: the filtered lists, where they are loaded already.
 
     Raises:
         CoveError: one sentence on what is wrong with the data, the settings or the place.
     """
     check_output(place.output)
-    data = load_lists(settings.data, place.data_directory, settings.filter)
+    if data is None:
+        data = load_lists(settings.data, place.data_directory, settings.filter)
     fingerprint = settings.fingerprint(data.sha256)
     done = _already_trained(place, fingerprint)
     if done is not None:

@@ -1,0 +1,222 @@
+"""`cove reproduce table2` on a tiny file: runs, resumes, writes what it measured, refuses."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cove.artifact import read_artifact, read_manifest
+from tests.training.paper.worlds import small_rows
+from training.cli import main
+from training.paper import jobs as paper_jobs
+from training.paper import paper_figures
+from training.paper.rows import Row
+from training.registry.database import registry_url
+from training.registry.queries import Registry
+
+NAMES = [row.name for row in small_rows()]
+SEEDS = [0, 1]
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.paper.rows.table_rows", small_rows)
+
+
+def reproduce(file: Path, output: Path, *more: str) -> int:
+    call = ["reproduce", "table2", "--dataset", str(file), "--output", str(output)]
+    return main([*call, "--device", "cpu", "--set", "min_count=1", *more])
+
+
+@pytest.fixture(scope="module")
+def made(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """A table of all small rows over two seeds, and its JSON."""
+    output = tmp_path_factory.mktemp("table") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.paper.rows.table_rows", small_rows)
+        assert reproduce(tiny, output, "--seeds", "0,1", "--rows", "all") == 0
+    return output, json.loads((output / "table2-tiny.json").read_text())
+
+
+def test_every_row_and_seed_is_run_and_can_be_traced(made: tuple[Path, dict[str, Any]]) -> None:
+    output, report = made
+    assert [row["name"] for row in report["rows"]] == NAMES
+    with Registry(registry_url(output)) as registry:
+        runs = {run.id: run for run in registry.list_runs()}
+    for row in report["rows"]:
+        assert [seed["seed"] for seed in row["seeds"]] == SEEDS
+        for seed in row["seeds"]:
+            if row["group"] == "baselines":
+                kept = json.loads((output / seed["place"]).read_text())
+                assert kept["test"] == seed["test"]
+                continue
+            manifest = read_manifest(output / seed["place"])
+            assert (manifest.id, manifest.run_id) == (seed["model_id"], seed["run_id"])
+            assert manifest.metrics["test"] == seed["test"]
+            run = runs[seed["run_id"]]
+            assert (run.state, run.seed, run.metrics) == ("finished", seed["seed"], seed["test"])
+    assert len(runs) == 3 * len(SEEDS)
+
+
+def test_the_markdown_holds_the_figures_of_the_json(made: tuple[Path, dict[str, Any]]) -> None:
+    output, report = made
+    text = (output / "table2-tiny.md").read_text()
+    standard, rest = text.split("## Table B")
+    full_ideal = rest.split("## ")[0]
+    for row in report["rows"]:
+        for name, mean in row["mean"].items():
+            cell = f"{mean:.4f} ± {row['sd'][name]:.4f}"
+            (line,) = re.findall(
+                rf"^\| {re.escape(row['title'])} \|.*$",
+                full_ideal if "full" in name else standard,
+                flags=re.MULTILINE,
+            )
+            assert cell in line
+    for found in report["comparisons"]:
+        assert f"{found['low']:+.4f} to {found['high']:+.4f} | {found['p_value']:.4f}" in text
+    assert report["command"] in text
+    assert report["date"] in text
+    assert report["dataset"]["sha256"][:16] in text
+    for metrics in paper_figures.TABLE_2.values():
+        assert " | ".join(f"{value:.4f}" for value in metrics["N@10"]) in text
+    assert "full-ideal" not in standard.split("## Table A")[1]
+    assert "± " not in text.split("## The paper's own Table 2")[1].split("## ")[0]
+    assert (output / "table2-tiny.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_means_and_deviations_are_those_of_the_seeds(made: tuple[Path, dict[str, Any]]) -> None:
+    for row in made[1]["rows"]:
+        one, other = (seed["test"]["ndcg_at_10"] for seed in row["seeds"])
+        assert row["mean"]["ndcg_at_10"] == pytest.approx((one + other) / 2)
+        assert row["sd"]["ndcg_at_10"] == pytest.approx(abs(one - other) / 2**0.5)
+
+
+def test_cove_is_compared_with_its_base_and_its_best_row_with_each_baseline(
+    made: tuple[Path, dict[str, Any]],
+) -> None:
+    output, report = made
+    pairs = [(c["kind"], c["row"], c["against"]) for c in report["comparisons"]]
+    assert pairs == [
+        ("base", "fans_cove", "fans"),
+        ("base", "fans_kmeans_codes", "fans"),
+        ("baseline", "fans_cove", "most_popular"),
+        ("baseline", "fans_cove", "ease"),
+    ]
+    lists = [
+        [
+            read_artifact(output / "tiny" / row / str(seed)).evaluation["ndcg_at_10"]
+            for seed in SEEDS
+        ]
+        for row in ("fans_cove", "fans")
+    ]
+    gaps = [float((a - b).mean()) for a, b in zip(*lists, strict=True)]
+    assert report["comparisons"][0]["by_seed"] == pytest.approx(gaps, abs=1e-7)
+    assert report["comparisons"][0]["difference"] == pytest.approx(sum(gaps) / 2, abs=1e-7)
+    assert report["comparisons"][0]["num_lists"] == 12
+
+
+def test_a_second_call_trains_nothing_and_says_the_same(
+    made: tuple[Path, dict[str, Any]], tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, report = made
+
+    def never(*_: object) -> None:
+        raise AssertionError("something was done again")
+
+    for name in ("training.train.train", "training.paper.jobs.measure_baseline"):
+        monkeypatch.setattr(name, never)
+    before = {path: path.stat().st_mtime_ns for path in (output / "tiny").rglob("*")}
+    assert reproduce(tiny, output, "--seeds", "0,1", "--rows", "all") == 0
+    assert {path: path.stat().st_mtime_ns for path in (output / "tiny").rglob("*")} == before
+    again = json.loads((output / "table2-tiny.json").read_text())
+    assert {**again, "date": report["date"]} == report
+
+
+def test_an_interrupted_call_is_continued(
+    made: tuple[Path, dict[str, Any]], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    call = (tiny, tmp_path, "--seeds", "0", "--rows", "fans,fans_cove")
+
+    def interrupt(self: object, epoch: int, values: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(paper_jobs._Relay, "epoch", interrupt)
+        assert reproduce(*call) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not (tmp_path / "table2-tiny.md").exists()
+    assert reproduce(*call) == 0
+    report = json.loads((tmp_path / "table2-tiny.json").read_text())
+    whole = {row["name"]: row for row in made[1]["rows"]}
+    for row in report["rows"]:
+        assert row["seeds"][0]["model_hash"] == whole[row["name"]]["seeds"][0]["model_hash"]
+
+
+def test_a_row_that_fails_leaves_the_others_alone_and_is_named(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rows() -> list[Row]:
+        popular, _, fans, _, codes = small_rows()
+        diverging = {**fans.settings, "learning_rate": 1e38, "warmup_steps": 0}
+        broken = Row("fans", "FANS", "plain", "fans", diverging)
+        return [broken, codes, popular]
+
+    monkeypatch.setattr("training.paper.rows.table_rows", rows)
+    assert reproduce(tiny, tmp_path, "--seeds", "3", "--rows", "all") == 1
+    errors = capsys.readouterr().err.splitlines()
+    assert [line for line in errors if line.startswith("cove: ")] == [
+        "cove: fans, seed 3 failed: the loss is not a number any more in epoch 1: lower "
+        "learning_rate (1e+38)",
+        "cove: fans_kmeans_codes, seed 3 failed: it needs fans of seed 3, which failed",
+    ]
+    text = (tmp_path / "table2-tiny.md").read_text()
+    assert "- fans, seed 3: the loss is not a number any more" in text
+    assert "| Most popular |" in text
+
+
+def test_changed_settings_of_a_row_replace_its_result(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = (tiny, tmp_path, "--seeds", "0", "--rows", "fans", "--json")
+    assert reproduce(*call) == 0
+    first = json.loads(capsys.readouterr().out)["rows"][0]["seeds"][0]
+    assert reproduce(*call, "--set", "epochs=1") == 0
+    second = json.loads(capsys.readouterr().out)
+    assert second["rows"][0]["seeds"][0]["model_hash"] != first["model_hash"]
+    assert second["settings_for_all"] == {"min_count": 1, "epochs": 1}
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (["--seeds", "0,x"], "seeds are different whole numbers from 0 .*got '0,x'"),
+        (["--seeds", "1,1"], "seeds are different whole numbers"),
+        (["--seeds", "-1"], "seeds are different whole numbers"),
+        (["--rows", "fanz"], "no row named 'fanz': did you mean 'fans'"),
+        (["--dataset", "aotn"], "no data set 'aotn' .did you mean aotm."),
+        (["--dataset", "aotm"], "the data set aotm needs its folder: name it with --from"),
+        (["--device", "tpu"], "device must be auto, cpu or a GPU"),
+        (["--jobs", "0"], "Invalid value for '--jobs'"),
+        (["--set", "epochs"], "--set takes name=value"),
+    ],
+)
+def test_a_wrong_call_gets_one_sentence(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], sentence: str
+) -> None:
+    assert reproduce(tiny, tmp_path / "runs", *more) == 2
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert errors.count("\n") == 1
+    assert re.search(sentence, errors)
+    assert not list((tmp_path / "runs").glob("*.md"))
+
+
+def test_an_output_that_is_a_file_is_refused(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "runs").write_text("")
+    assert reproduce(tiny, tmp_path / "runs") == 2
+    assert "--output must be a folder" in capsys.readouterr().err

@@ -1,0 +1,126 @@
+"""Baselines of a table: chosen on the validation lists, measured on the test lists, kept on disk.
+
+`<seed>.json` says what was measured and holds the means; `<seed>.safetensors` holds every test
+metric by list, [n] float32, in the order of the test split.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+import cove
+from cove.vocabulary import NUM_SPECIAL
+from training.evaluation.baselines import Ease, ItemCooccurrence, ItemKnn, MostPopular
+from training.evaluation.metrics import mean_metrics
+from training.tasks.list_completion import SELECTION_METRIC, ListCompletion
+
+Settings = dict[str, Any]
+GRIDS: dict[str, list[Settings]] = {
+    "most_popular": [{}],
+    "item_cooccurrence": [{}],
+    "item_knn": [
+        {"neighbours": neighbours, "shrink": shrink}
+        for neighbours, shrink in product((20, 100, 500), (0.0, 10.0, 100.0))
+    ],
+    "ease": [{"regularization": value} for value in (50.0, 100.0, 200.0, 500.0, 1000.0)],
+}
+"""What is tried of each baseline; validation chooses, test never does."""
+
+
+@dataclass(frozen=True)
+class BaselineResult:
+    """What a baseline reached on one seed's lists."""
+
+    key: str
+    """A hash of the data, the seed, the filter and the settings tried."""
+    name: str
+    seed: int
+    chosen: Settings
+    tried: list[dict[str, Any]]
+    """Each setting of the grid with what it reached on the validation lists."""
+    valid: dict[str, float]
+    test: dict[str, float]
+    lists_sha256: str
+    """Of the file with the metrics by list."""
+
+
+def baseline_key(name: str, data_sha256: str, seed: int, rule: dict[str, Any]) -> str:
+    """What a result on disk is recognised by."""
+    content = [name, data_sha256, seed, rule, GRIDS[name], cove.__version__]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def measure_baseline(
+    name: str, task: ListCompletion, device: torch.device, key: str, seed: int
+) -> tuple[BaselineResult, dict[str, Tensor]]:
+    """Try the grid on the validation lists, and measure the best on the test lists.
+
+    Returns the result, and each test metric by list, [n].
+    """
+    best: tuple[float, Settings, dict[str, float], Any] | None = None
+    tried = []
+    for settings, completer in _candidates(name, task, device):
+        valid = task.evaluate(completer, "valid")
+        tried.append({**settings, SELECTION_METRIC: valid[SELECTION_METRIC]})
+        if best is None or valid[SELECTION_METRIC] > best[0]:
+            best = (valid[SELECTION_METRIC], settings, valid, completer)
+    assert best is not None
+    _, chosen, valid, completer = best
+    by_list = {k: v.float() for k, v in task.evaluate_lists(completer, "test").items()}
+    test = mean_metrics({k: v.double() for k, v in by_list.items()})
+    result = BaselineResult(
+        key, name, seed, chosen, tried, valid, test, hashlib.sha256(save(by_list)).hexdigest()
+    )
+    return result, by_list
+
+
+def _candidates(
+    name: str, task: ListCompletion, device: torch.device
+) -> Iterator[tuple[Settings, Any]]:
+    num_items = len(task.vocabulary)
+    lists = task.train.lists()
+    build: dict[str, Callable[..., Any]] = {
+        "most_popular": lambda: MostPopular(
+            torch.cat([torch.zeros(NUM_SPECIAL, dtype=torch.int64), task.popularity()])
+        ),
+        "item_cooccurrence": lambda: ItemCooccurrence(lists, num_items),
+        "item_knn": lambda **settings: ItemKnn(lists, num_items, **settings),
+        "ease": lambda **settings: Ease(lists, num_items, device=device, **settings),
+    }
+    for settings in GRIDS[name]:
+        yield settings, build[name](**settings)
+
+
+def write_baseline(folder: Path, result: BaselineResult, by_list: dict[str, Tensor]) -> None:
+    """Write a result, the JSON last: without it there is none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        f"{result.seed}.safetensors": save(by_list),
+        f"{result.seed}.json": json.dumps(asdict(result), indent=1, sort_keys=True).encode(),
+    }
+    for name, content in files.items():
+        scratch = folder / f".{name}.tmp"
+        scratch.write_bytes(content)
+        scratch.replace(folder / name)
+
+
+def read_baseline(
+    folder: Path, seed: int, key: str
+) -> tuple[BaselineResult, dict[str, Tensor]] | None:
+    """Read a result of this key; None where it is of another, incomplete or damaged."""
+    try:
+        result = BaselineResult(**json.loads((folder / f"{seed}.json").read_bytes()))
+        content = (folder / f"{seed}.safetensors").read_bytes()
+    except (OSError, ValueError, TypeError):
+        return None
+    if result.key != key or hashlib.sha256(content).hexdigest() != result.lists_sha256:
+        return None
+    return result, load(content)

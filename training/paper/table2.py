@@ -1,0 +1,81 @@
+"""`cove reproduce table2`: runs what is missing, then writes the table."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cove.errors import CoveError
+from training.paper.jobs import Job, Outcome, Workplace, is_done, perform
+from training.paper.plot import draw
+from training.paper.progress import board_for
+from training.paper.report import markdown
+from training.paper.results import read_results, table_report
+from training.paper.rows import Row
+from training.paper.schedule import Schedule
+from training.paper.workers import run_jobs
+from training.registry.database import upgrade
+
+
+@dataclass(frozen=True)
+class Table:
+    """What was written, and what is missing from it."""
+
+    markdown: Path
+    report: dict[str, Any]
+    failed: list[Outcome]
+
+
+def make_table(
+    rows: Sequence[Row], seeds: Sequence[int], workplace: Workplace, num_workers: int, command: str
+) -> Table:
+    """Run every row with every seed that is not there yet, and write Markdown, JSON and plot.
+
+    Raises:
+        CoveError: the data cannot be loaded, or there is no result at all.
+    """
+    workplace.load()
+    workplace.output.mkdir(parents=True, exist_ok=True)
+    upgrade(workplace.registry)
+    jobs = [Job(row, seed, workplace) for seed in seeds for row in rows]
+    failed = _run(jobs, num_workers)
+    missing = {outcome.key for outcome in failed}
+    in_order = [Job(row, seed, workplace) for row in rows for seed in seeds]
+    results = read_results([job for job in in_order if job.key not in missing])
+    if not results:
+        raise CoveError(f"no row has a result; {failed[0].key[0]}: {failed[0].reason}")
+    report = table_report(workplace, results, seeds, failed, command)
+    path = workplace.output / f"table2-{workplace.data_name}.md"
+    _write(path.with_suffix(".json"), json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    draw(report, path.with_suffix(".png"))
+    _write(path, markdown(report))
+    return Table(path, report, failed)
+
+
+def _run(jobs: Sequence[Job], num_workers: int) -> list[Outcome]:
+    """Do what is missing; the outcomes of what failed."""
+    done = [job for job in jobs if is_done(job)]
+    keys = {job.key for job in done}
+    missing = [job for job in jobs if job.key not in keys]
+    with board_for(missing, len(done), num_workers) as board:
+        for job in done:  # trains nothing, but a registry that does not know it yet learns of it
+            outcome = perform(job, _Silent())
+            if outcome.reason is not None:
+                board.failed.append(outcome)
+        run_jobs(Schedule(missing, list(keys)), board, min(num_workers, max(1, len(missing))))
+        return board.failed
+
+
+class _Silent:
+    def epoch(self, epoch: int, num_epochs: int) -> None:
+        """Nothing is trained."""
+
+    def warn(self, message: str) -> None:
+        """Nothing is trained."""
+
+
+def _write(path: Path, text: str) -> None:
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_text(text, encoding="utf-8")
+    scratch.replace(path)
