@@ -11,7 +11,7 @@ from app.main import create_app
 from app.settings import Settings
 from cove.artifact import Manifest, item_tables, write_artifact
 from cove.quantization import QuantizerSettings, code_use
-from cove.recommenders import build_recommender
+from cove.recommenders import RECOMMENDERS, build_recommender
 from cove.vocabulary import Vocabulary
 
 with warnings.catch_warnings():
@@ -27,17 +27,24 @@ NUM_ITEMS = len(IDS)
 SETTINGS = {"dimensions": 16, "heads": 2, "layers": 1, "max_length": 40}
 
 
-def make_artifact(directory: Path, code_sizes: tuple[int, ...] = (12, 4), seed: int = 0) -> str:
+def make_artifact(
+    directory: Path,
+    code_sizes: tuple[int, ...] = (12, 4),
+    seed: int = 0,
+    recommender_name: str = "fans",
+) -> str:
     """Write an artifact of a recommender with random weights; give its id."""
     torch.manual_seed(seed)
+    known = RECOMMENDERS[recommender_name].settings.model_fields
+    settings = {name: value for name, value in SETTINGS.items() if name in known}
     quantizer = QuantizerSettings(code_sizes=code_sizes) if code_sizes else None
-    recommender = build_recommender("fans", SETTINGS, NUM_ITEMS, quantizer).eval()
+    recommender = build_recommender(recommender_name, settings, NUM_ITEMS, quantizer).eval()
     recommender.items.start_codes(seed)
     popularity = torch.arange(NUM_ITEMS, 0, -1)
     tables = item_tables(recommender, Vocabulary(IDS), popularity, TITLES, [["Drama"]] * NUM_ITEMS)
     uses = code_use(tables.codes, code_sizes) if code_sizes else []
     manifest = Manifest(
-        task="list_completion", recommender="fans", settings=SETTINGS,
+        task="list_completion", recommender=recommender_name, settings=settings,
         quantizers={"item": quantizer.model_dump()} if quantizer else {},
         training={}, num_items=NUM_ITEMS, counts={"lists": 10}, data_name="toy", data_sha256="0",
         seed=seed, epochs=1, metrics={"test": {"ndcg_at_10": 0.5}},

@@ -1,13 +1,19 @@
 """POST /complete-list."""
 
+from pathlib import Path
+
+import pytest
 import torch
 from fastapi.testclient import TestClient
 
+from app.main import create_app
 from app.services.completion import CompletionOptions, complete_lists
 from app.services.served_model import ServedModel
+from app.settings import Settings
 from cove.artifact import read_artifact
 from cove.batches import ListBatch
-from tests.app.conftest import IDS, NUM_ITEMS, ODD_IDS, TITLES
+from cove.recommenders import RECOMMENDERS
+from tests.app.conftest import IDS, NUM_ITEMS, ODD_IDS, TITLES, make_artifact
 
 
 def complete(client: TestClient, **body: object) -> dict:
@@ -28,6 +34,21 @@ def test_a_list_is_completed_by_items_it_does_not_hold(client: TestClient) -> No
     assert answer["unknown_items"] == []
     assert answer["items"][0]["title"] == TITLES[IDS.index(answer["items"][0]["item"])]
     assert "codes" not in answer["items"][0]
+
+
+@pytest.mark.parametrize("name", RECOMMENDERS)
+def test_every_recommender_is_served_and_pays_nothing_for_cove(tmp_path: Path, name: str) -> None:
+    plain = make_artifact(tmp_path / "plain", (), recommender_name=name)
+    aware = make_artifact(tmp_path / "aware", (12, 4), recommender_name=name)
+    served = [read_artifact(tmp_path / each).load_recommender() for each in ("plain", "aware")]
+    assert [recommender.items.quantizer for recommender in served] == [None, None]
+    shapes = [{k: v.shape for k, v in each.state_dict().items()} for each in served]
+    assert shapes[0] == shapes[1]
+    with TestClient(create_app(Settings(artifacts=tmp_path))) as client:
+        for model in (plain, aware):
+            answer = complete(client, items=[5, 9, 9, "007"], k=7, model=model, explain=True)
+            assert len(set(ids(answer)) - {5, 9, "007"}) == 7
+            assert (answer["source"], answer["model"]) == ("model", model)
 
 
 def test_the_answer_is_the_recommenders_own(client: TestClient, artifacts) -> None:
