@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -9,8 +10,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cove.batches import ListBatch, pad_lists
+from cove.errors import DataError
 from cove.vocabulary import NUM_SPECIAL, PAD
-from training.evaluation.baselines import ItemCooccurrence, MostPopular
+from training.evaluation.baselines import (
+    Ease,
+    ItemCooccurrence,
+    ItemKnn,
+    MostPopular,
+    cooccurrence_rows,
+    incidence,
+)
 
 NUM_ITEMS = 6
 A, B, C, D, E, F = range(NUM_SPECIAL, NUM_SPECIAL + NUM_ITEMS)
@@ -27,8 +36,16 @@ def popularity_of(lists: list[list[int]]) -> Tensor:
     return torch.bincount(indices, minlength=NUM_SPECIAL + NUM_ITEMS)
 
 
-def completers() -> list[MostPopular | ItemCooccurrence]:
-    return [MostPopular(popularity_of(TRAIN)), ItemCooccurrence(TRAIN, NUM_ITEMS)]
+Completer = MostPopular | ItemCooccurrence | ItemKnn | Ease
+
+
+def completers() -> list[Completer]:
+    return [
+        MostPopular(popularity_of(TRAIN)),
+        ItemCooccurrence(TRAIN, NUM_ITEMS),
+        ItemKnn(TRAIN, NUM_ITEMS, neighbours=3, shrink=1.0),
+        Ease(TRAIN, NUM_ITEMS, regularization=2.0),
+    ]
 
 
 def test_the_most_popular_items_come_by_occurrences() -> None:
@@ -58,7 +75,7 @@ def test_equal_scores_come_by_popularity() -> None:
 
 @pytest.mark.parametrize("model", completers())
 def test_forbidden_items_never_come_and_the_tail_is_padding(
-    model: MostPopular | ItemCooccurrence,
+    model: Completer,
 ) -> None:
     forbidden = torch.zeros(1, NUM_SPECIAL + NUM_ITEMS, dtype=torch.bool)
     forbidden[0, [B, D]] = True
@@ -70,7 +87,7 @@ def test_forbidden_items_never_come_and_the_tail_is_padding(
 
 
 @pytest.mark.parametrize("model", completers())
-def test_an_empty_list_is_completed(model: MostPopular | ItemCooccurrence) -> None:
+def test_an_empty_list_is_completed(model: Completer) -> None:
     indices, _ = model.complete(batch_of([]), 2)
     assert set(indices[0].tolist()) == {A, B}
 
@@ -78,6 +95,52 @@ def test_an_empty_list_is_completed(model: MostPopular | ItemCooccurrence) -> No
 def test_a_list_beyond_the_catalogue_is_refused() -> None:
     with pytest.raises(ValueError, match="below 10: got 10"):
         ItemCooccurrence([[10]], NUM_ITEMS)
+
+
+def test_the_nearest_neighbours_of_the_given_items_are_scored_by_shrunk_cosine() -> None:
+    # Lists that hold them: A 3, C 2, D 1; D shares one list with A and the same with C.
+    indices, scores = ItemKnn(TRAIN, NUM_ITEMS, 2, 1.0).complete(batch_of([D]), 3)
+    with_c, with_a = 1 / (math.sqrt(1 * 2) + 1), 1 / (math.sqrt(1 * 3) + 1)
+    assert indices.tolist() == [[C, A, B]]
+    torch.testing.assert_close(scores, torch.tensor([[with_c, with_a, 0.0]]))
+    indices, scores = ItemKnn(TRAIN, NUM_ITEMS, 1, 1.0).complete(batch_of([D]), 2)
+    assert indices.tolist() == [[C, A]]
+    assert scores[0].tolist() == [pytest.approx(with_c), 0.0]
+
+
+def test_the_scores_of_several_given_items_are_added_and_a_repeat_counts_once() -> None:
+    model = ItemKnn(TRAIN, NUM_ITEMS, 5, 0.0)
+    _, scores = model.complete(batch_of([B, C, B]), 1)
+    a_of_b, a_of_c = 2 / math.sqrt(2 * 3), 2 / math.sqrt(2 * 3)
+    assert scores.tolist() == [[pytest.approx(a_of_b + a_of_c)]]
+
+
+def test_ease_on_two_items_is_the_inverse_worked_by_hand() -> None:
+    # XᵀX + I = [[3, 1], [1, 3]], P = [[3, -1], [-1, 3]] / 8, B = -P_AB / P_BB = 1/3.
+    model = Ease([[A, B], [A], [B]], 2, 1.0)
+    indices, scores = model.complete(batch_of([A]), 1)
+    assert indices.tolist() == [[B]]
+    assert scores.item() == pytest.approx(1 / 3)
+
+
+def test_ease_agrees_with_a_direct_inverse() -> None:
+    random = np.random.default_rng(3)
+    held = random.random((50, 12)) < 0.3
+    lists = [(np.flatnonzero(row) + NUM_SPECIAL).tolist() for row in held]
+    matrix = held.astype(np.float64)
+    inverse = np.linalg.inv(matrix.T @ matrix + 7.0 * np.eye(12))
+    weights = np.eye(12) - inverse @ np.diag(1 / np.diag(inverse))
+    model = Ease(lists, 12, 7.0)
+    np.testing.assert_allclose(model.weights[NUM_SPECIAL:, NUM_SPECIAL:], weights, atol=1e-6)
+    _, scores = model.complete(batch_of([NUM_SPECIAL, NUM_SPECIAL + 5]), 10)
+    wanted = np.sort(np.delete(weights[0] + weights[5], [0, 5]))[::-1]
+    np.testing.assert_allclose(scores[0], wanted, atol=1e-6)
+
+
+def test_ease_refuses_more_items_than_it_can_invert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ease, "MOST_ITEMS", 5)
+    with pytest.raises(DataError, match="takes at most 5: got 6"):
+        Ease(TRAIN, NUM_ITEMS, 1.0)
 
 
 index_lists = st.lists(st.integers(A, F), max_size=8)
@@ -100,3 +163,14 @@ def test_completions_agree_with_the_plain_formula(
                 if held[i] and held[item]
             )
             assert scores[number, place].item() == pytest.approx(wanted, abs=1e-5)
+
+
+@given(st.lists(index_lists, min_size=1, max_size=8), st.integers(1, 100))
+def test_cooccurrences_are_the_same_however_many_are_in_memory(
+    train: list[list[int]], values: int
+) -> None:
+    held = incidence(train, NUM_ITEMS)
+    whole = held.to_dense().t() @ held.to_dense()
+    parts = list(cooccurrence_rows(held, values))
+    assert [start for start, _ in parts] == sorted({start for start, _ in parts})
+    assert torch.equal(torch.cat([rows for _, rows in parts]), whole)
