@@ -67,7 +67,7 @@ def measure_baseline(
     """
     best: tuple[float, Settings, dict[str, float], Any] | None = None
     tried = []
-    for settings, completer in _candidates(name, task, device):
+    for settings, completer in candidates(name, task, device):
         valid = task.evaluate(completer, "valid")
         tried.append({**settings, SELECTION_METRIC: valid[SELECTION_METRIC]})
         if best is None or valid[SELECTION_METRIC] > best[0]:
@@ -82,9 +82,10 @@ def measure_baseline(
     return result, by_list
 
 
-def _candidates(
+def candidates(
     name: str, task: ListCompletion, device: torch.device
 ) -> Iterator[tuple[Settings, Any]]:
+    """Each setting of a baseline's grid with the baseline, learned from the training lists."""
     num_items = len(task.vocabulary)
     lists = task.train.lists()
     build: dict[str, Callable[..., Any]] = {

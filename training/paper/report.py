@@ -82,6 +82,8 @@ def _differences(report: Report) -> str:
             "- Lists are split 8 : 1 : 1 by the seed, so each seed has its own training, "
             "validation and test lists, and vocabulary and popularity come from its training "
             "lists alone. The paper does not say whether its five runs share a split.",
+            "- Before the split, items and lists are filtered by counts over all lists, as FANS "
+            "does; nothing else looks at the test lists, but in a row that is marked as a leak.",
             "- The first floor(n/2) items of a list are given, the rest are the targets. A target "
             "that no training list holds counts as a target and cannot be found. Repeats stay in "
             "a list; a repeated target counts once. Lists that are too long are cut "
