@@ -11,8 +11,9 @@ With x_1 … x_t a layer's input and n_t its layer-normed last item:
     mixture             y_t = w_t1 p_t + w_t2 g_t + w_t3 n_t
 
 and the layer's output is f + W_2 relu(W_1 f) with f the layer-normed y. All attention is causal
-and has neither a value nor an output projection. Trained by the authors pairwise (BPR) against
-one sampled item for each position; scores are inner products with the item embeddings.
+and has neither a value nor an output projection; unlike the encoder that the others share, its
+weights are dropped out too, as the authors do. They train pairwise (BPR) against one sampled item
+for each position; scores are inner products with the item embeddings.
 
 Read from the authors' published code; the paper's own text was out of reach, so equation numbers
 are not given. Left out: the creator's embedding (a list to complete has no known creator) and
