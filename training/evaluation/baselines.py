@@ -131,7 +131,7 @@ class Ease:
                 f"got {num_items}"
             )
         held = incidence(lists, num_items)
-        # Single precision is enough: λ bounds the condition number by n / λ.
+        # Single precision is enough: the condition number is at most 1 + (entries of X) / λ.
         gram = torch.empty(held.shape[1], held.shape[1], device=device)
         for start, counts in cooccurrence_rows(held):
             gram[start : start + len(counts)] = counts.to(gram)

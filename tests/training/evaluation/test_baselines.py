@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -123,6 +123,15 @@ def test_ease_on_two_items_is_the_inverse_worked_by_hand() -> None:
     assert scores.item() == pytest.approx(1 / 3)
 
 
+def test_ease_weighs_a_pair_by_the_item_to_be_found() -> None:
+    # XᵀX + I of A, B: [[3, 1], [1, 2]], P = [[2, -1], [-1, 3]] / 5: B from A 1/3, A from B 1/2.
+    # Of C, D: [[3, 2], [2, 3]], P = [[3, -2], [-2, 3]] / 5: 2/3 both ways.
+    model = Ease([[A, B, B], [A], [C, D], [D, C]], 4, 1.0)
+    indices, scores = model.complete(batch_of([A], [B, C], [C, C]), 2)
+    assert indices.tolist() == [[B, C], [D, A], [D, A]]
+    torch.testing.assert_close(scores, torch.tensor([[1 / 3, 0], [2 / 3, 1 / 2], [2 / 3, 0]]))
+
+
 def test_ease_agrees_with_a_direct_inverse() -> None:
     random = np.random.default_rng(3)
     held = random.random((50, 12)) < 0.3
@@ -139,7 +148,7 @@ def test_ease_agrees_with_a_direct_inverse() -> None:
 
 def test_ease_refuses_more_items_than_it_can_invert(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ease, "MOST_ITEMS", 5)
-    with pytest.raises(DataError, match="takes at most 5: got 6"):
+    with pytest.raises(DataError, match=r"^EASE inverts [^.]* takes at most 5: got 6$"):
         Ease(TRAIN, NUM_ITEMS, 1.0)
 
 
@@ -174,3 +183,25 @@ def test_cooccurrences_are_the_same_however_many_are_in_memory(
     parts = list(cooccurrence_rows(held, values))
     assert [start for start, _ in parts] == sorted({start for start, _ in parts})
     assert torch.equal(torch.cat([rows for _, rows in parts]), whole)
+
+
+@settings(max_examples=30)
+@given(st.lists(index_lists, max_size=8), st.integers(1, NUM_ITEMS), st.sampled_from([0.0, 2.5]))
+def test_the_neighbours_of_an_item_are_its_most_similar_ones(
+    train: list[list[int]], neighbours: int, shrink: float
+) -> None:
+    sets = [set(one) for one in train]
+    held = {item: sum(item in one for one in sets) for item in range(A, F + 1)}
+    model = ItemKnn(train, NUM_ITEMS, neighbours, shrink)
+    indices, scores = model.complete(batch_of(*([item] for item in held)), NUM_ITEMS - 1)
+    for item, row, values in zip(held, indices.tolist(), scores.tolist(), strict=True):
+        similar = {
+            other: together / (math.sqrt(held[item] * held[other]) + shrink)
+            for other in held
+            if other != item and (together := sum({item, other} <= one for one in sets))
+        }
+        found = {other: score for other, score in zip(row, values, strict=True) if score}
+        # Which of equally similar ones are neighbours is left open.
+        wanted = sorted(similar.values(), reverse=True)[:neighbours]
+        assert list(found.values()) == pytest.approx(wanted)
+        assert found == pytest.approx({other: similar[other] for other in found})

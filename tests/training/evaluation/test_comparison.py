@@ -44,6 +44,37 @@ def test_a_list_without_a_value_is_left_out_of_both() -> None:
     assert (found.difference, found.num_lists) == (1.0, 2)
 
 
+@pytest.mark.parametrize(
+    ("differences", "share"),
+    [
+        ([1.0, 2.0, 3.0], 2 / 8),  # of the 8 ways to sign them, all + and all − are as extreme
+        ([-1.0, 2.0, 3.0], 4 / 8),  # sums of ±4 and ±6
+        ([0.0, 1.0, 2.0, 3.0], 2 / 8),  # a list without a difference tells nothing
+        ([0.1, 0.2, -0.3], 1.0),  # 0 but for rounding
+    ],
+)
+def test_p_is_the_share_of_signs_as_extreme_as_those_seen(
+    differences: list[float], share: float
+) -> None:
+    found = compare([np.array(differences)], [np.zeros(len(differences))])
+    assert found.p_value == pytest.approx(share, abs=0.02)
+
+
+def test_draws_that_do_not_fit_together_are_all_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = scores(7, 2, 1, 15)
+    whole = compare(list(ours), list(theirs), resamples=4001)
+    monkeypatch.setattr("training.evaluation.comparison._AT_ONCE", 100)
+    parts = compare(list(ours), list(theirs), resamples=4001)
+    assert (parts.low, parts.high) == pytest.approx((whole.low, whole.high), abs=0.03)
+    assert parts.p_value == pytest.approx(whole.p_value, abs=0.05)
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    ours, theirs = scores(8, 1, 50), scores(9, 1, 50)
+    assert compare(ours, theirs, 200, seed=5) == compare(ours, theirs, 200, seed=5)
+    assert compare(ours, theirs, 200, seed=5) != compare(ours, theirs, 200, seed=6)
+
+
 def test_with_ten_lists_the_p_value_is_that_of_all_sign_flips() -> None:
     ours, theirs = scores(4, 2, 10)
     exact = permutation_test(
