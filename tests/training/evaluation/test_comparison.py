@@ -50,7 +50,7 @@ def test_a_list_without_a_value_is_left_out_of_both() -> None:
         ([1.0, 2.0, 3.0], 2 / 8),  # of the 8 ways to sign them, all + and all − are as extreme
         ([-1.0, 2.0, 3.0], 4 / 8),  # sums of ±4 and ±6
         ([0.0, 1.0, 2.0, 3.0], 2 / 8),  # a list without a difference tells nothing
-        ([0.1, 0.2, -0.3], 1.0),  # 0 but for rounding
+        ([0.1, 0.2, -0.3, 0.4], 10 / 16),  # sums of 0.4 count, though rounding parts them
     ],
 )
 def test_p_is_the_share_of_signs_as_extreme_as_those_seen(
