@@ -173,18 +173,28 @@ def incidence(lists: Sequence[Sequence[int]], num_items: int) -> Tensor:
     return made.coalesce()
 
 
-def cooccurrence_rows(held: Tensor, values: int = 1 << 25) -> Iterator[tuple[int, Tensor]]:
+def cooccurrence_rows(held: Tensor, values: int = 1 << 24) -> Iterator[tuple[int, Tensor]]:
     """The rows of XᵀX of X [lists, V], dense and a few at a time: (first row, [C, V]).
 
-    values: about how many numbers are in memory at once.
+    values: about how many counts are in memory at once.
     """
+    rows, columns = held.indices()
     size = held.shape[1]
-    transposed = held.t().coalesce()  # [V, lists]
-    step = max(1, values // max(held.shape))
+    lengths = torch.bincount(rows, minlength=held.shape[0])  # [lists]
+    begins = lengths.cumsum(0) - lengths
+    by_item = columns.argsort(stable=True)
+    ends = torch.bincount(columns, minlength=size).cumsum(0).tolist()
+    step = max(1, values // size)
     for start in range(0, size, step):
-        chosen = torch.arange(start, min(start + step, size))
-        part = transposed.index_select(0, chosen).to_dense()  # [C, lists]
-        yield start, torch.sparse.mm(transposed, part.t()).t()
+        stop = min(start + step, size)
+        held_here = by_item[ends[start - 1] if start else 0 : ends[stop - 1]]
+        # Each of these places in a list meets every item of its list.
+        many = lengths[rows[held_here]]
+        nth = torch.arange(int(many.sum())) - (many.cumsum(0) - many).repeat_interleave(many)
+        other = columns[begins[rows[held_here]].repeat_interleave(many) + nth]
+        own = (columns[held_here] - start).repeat_interleave(many)
+        counts = torch.bincount(own * size + other, minlength=(stop - start) * size)
+        yield start, counts.view(stop - start, size).float()
 
 
 def given_items(inputs: Tensor, size: int) -> Tensor:

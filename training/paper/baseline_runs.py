@@ -28,9 +28,11 @@ GRIDS: dict[str, list[Settings]] = {
     "item_cooccurrence": [{}],
     "item_knn": [
         {"neighbours": neighbours, "shrink": shrink}
-        for neighbours, shrink in product((20, 100, 500), (0.0, 10.0, 100.0))
+        for neighbours, shrink in product((50, 200, 1000), (0.0, 10.0, 100.0, 1000.0))
     ],
-    "ease": [{"regularization": value} for value in (50.0, 100.0, 200.0, 500.0, 1000.0)],
+    "ease": [
+        {"regularization": value} for value in (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+    ],
 }
 """What is tried of each baseline; validation chooses, test never does."""
 
