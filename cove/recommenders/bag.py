@@ -18,7 +18,7 @@ from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import ListCompleter, Prediction, last_items, top_items
-from cove.recommenders.transformer import CatalogueHead
+from cove.recommenders.catalogue import CatalogueHead
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 

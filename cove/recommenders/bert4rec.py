@@ -16,13 +16,10 @@ from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
-from cove.recommenders.next_item import NextItemCompleter, states_at
-from cove.recommenders.transformer import (
-    CatalogueHead,
-    TransformerEncoder,
-    TransformerSettings,
-)
-from cove.vocabulary import MASK, NUM_SPECIAL, PAD
+from cove.recommenders.catalogue import CatalogueHead
+from cove.recommenders.next_item import NextItemCompleter
+from cove.recommenders.transformer import TransformerEncoder, TransformerSettings
+from cove.vocabulary import MASK, PAD
 
 
 class Bert4RecSettings(TransformerSettings):
@@ -66,14 +63,22 @@ class Bert4Rec(NextItemCompleter):
             hidden |= last & ~hidden.any(dim=1, keepdim=True)
         table = self.items.all()
         masked = tokens.masked_fill(hidden, MASK)
-        states = self.encoder(masked, F.embedding(masked, table))
-        output = states[hidden]  # [M, D]
-        wanted = tokens[hidden]
-        loss = F.cross_entropy(self.head(output, table), wanted - NUM_SPECIAL)
-        return Prediction(loss, output, wanted)
+        places, chosen = places_of(hidden)  # [B, P]
+        output = self.encoder(masked, F.embedding(masked, table), places)[chosen]  # [M, D]
+        wanted = tokens.gather(1, places)[chosen]
+        return Prediction(self.head.loss(output, table, wanted), output, wanted)
 
     def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         masked = F.pad(tokens, (0, 1)).scatter(1, sizes, MASK)
-        states = self.encoder(masked, F.embedding(masked, table))
-        scores: Tensor = self.head(states_at(states, sizes), table)
+        states = self.encoder(masked, F.embedding(masked, table), sizes)
+        scores: Tensor = self.head(states.squeeze(1), table)
         return scores
+
+
+def places_of(marked: Tensor) -> tuple[Tensor, Tensor]:
+    """Where rows are marked, in order: marked [B, L] bool -> positions [B, P], P the most in a
+    row, and [B, P] bool, False where a row has fewer and its position means nothing."""
+    counts = marked.sum(dim=1, keepdim=True)
+    most = int(counts.max()) if len(marked) else 0
+    places = (~marked).to(torch.uint8).argsort(dim=1, stable=True)[:, :most]
+    return places, torch.arange(most, device=marked.device) < counts

@@ -35,9 +35,11 @@ from cove.batches import ListBatch
 from cove.embedding import EMBEDDING_SCALE, EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
+from cove.recommenders.catalogue import CatalogueHead
+from cove.recommenders.dropout import dropout
 from cove.recommenders.next_item import NextItemCompleter, last_states, next_items
 from cove.recommenders.sasrec import draw_negatives
-from cove.recommenders.transformer import CatalogueHead, TransformerSettings
+from cove.recommenders.transformer import TransformerSettings
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -84,7 +86,7 @@ class ConsistencyLayer(nn.Module):
     def gate_weights(self, list_embedding: Tensor, states: Tensor) -> Tensor:
         """Weights of current preference, general preference and last item, [B, L, 3]."""
         seen = torch.cat([list_embedding, running_distance(states)], dim=-1)
-        weights: Tensor = self.gate(F.dropout(seen, self.dropout, self.training))
+        weights: Tensor = self.gate(dropout(seen, self.dropout, self.training))
         return weights.softmax(dim=-1)
 
     def forward(self, states: Tensor) -> Tensor:
@@ -96,8 +98,8 @@ class ConsistencyLayer(nn.Module):
         weights = self.gate_weights(summary, states)
         views = torch.stack([current, general, normed], dim=-1)  # [B, L, D, 3]
         mixture = self.mixture_norm((views @ weights[..., None]).squeeze(-1))
-        hidden = F.dropout(F.relu(self.expand(mixture)), self.dropout, self.training)
-        output: Tensor = mixture + F.dropout(self.contract(hidden), self.dropout, self.training)
+        hidden = dropout(F.relu(self.expand(mixture)), self.dropout, self.training)
+        output: Tensor = mixture + dropout(self.contract(hidden), self.dropout, self.training)
         return output
 
 
@@ -125,7 +127,7 @@ class Car(NextItemCompleter):
         place = place.clamp(max=self.settings.max_length - 1)
         scale = math.sqrt(self.settings.dimensions)
         states = F.embedding(tokens, table) * scale + self.positions(place)
-        states = F.dropout(states, self.settings.dropout, self.training)
+        states = dropout(states, self.settings.dropout, self.training)
         for layer in self.layers:
             states = layer(states)
         normed: Tensor = self.norm(states)
@@ -137,15 +139,14 @@ class Car(NextItemCompleter):
         known = following != PAD
         output, wanted = self.encode(tokens, table)[known], following[known]  # [M, D], [M]
         if self.settings.loss == "softmax":
-            scores = self.head(output, table)
-            loss = F.cross_entropy(scores, wanted - NUM_SPECIAL, reduction="sum")
+            loss = self.head.loss(output, table, wanted)
         else:
             lists = torch.cat([tokens[:, :1], following], dim=1)
             sampled = draw_negatives(lists, following.shape[1], self.items.num_entities)[known]
             apart = F.embedding(wanted, table) - F.embedding(sampled, table)
             bias = self.head.bias[wanted - NUM_SPECIAL] - self.head.bias[sampled - NUM_SPECIAL]
-            loss = -F.logsigmoid((output * apart).sum(dim=1) + bias).sum()
-        return Prediction(loss / max(1, len(wanted)), output, wanted)
+            loss = -F.logsigmoid((output * apart).sum(dim=1) + bias).sum() / max(1, len(wanted))
+        return Prediction(loss, output, wanted)
 
     def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         tokens = F.pad(tokens, (0, max(0, 1 - tokens.shape[1])), value=PAD)

@@ -24,9 +24,9 @@ from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction, whole_lists
+from cove.recommenders.catalogue import CatalogueHead
 from cove.recommenders.next_item import NextItemCompleter
 from cove.recommenders.sasrec import draw_negatives
-from cove.recommenders.transformer import CatalogueHead
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 

@@ -19,11 +19,8 @@ from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import ListCompleter, Prediction, last_items, top_items
-from cove.recommenders.transformer import (
-    CatalogueHead,
-    TransformerEncoder,
-    TransformerSettings,
-)
+from cove.recommenders.catalogue import CatalogueHead
+from cove.recommenders.transformer import TransformerEncoder, TransformerSettings
 from cove.vocabulary import CLS, MASK, NUM_SPECIAL, PAD, SEP
 
 
@@ -132,7 +129,8 @@ class Fans(SlotCompleter):
         self.head.start_from_popularity(counts)
 
     def loss(self, states: Tensor, wanted: Tensor, table: Tensor) -> Tensor:
-        return F.cross_entropy(self.head(states, table), wanted - NUM_SPECIAL)
+        loss: Tensor = self.head.loss(states, table, wanted)
+        return loss
 
     def scores(self, states: Tensor, table: Tensor) -> Tensor:
         scores: Tensor = self.head(states, table)

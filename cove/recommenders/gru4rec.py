@@ -19,9 +19,11 @@ from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
+from cove.recommenders.catalogue import CatalogueHead
+from cove.recommenders.dropout import dropout
 from cove.recommenders.next_item import NextItemCompleter, last_states, next_items
-from cove.recommenders.transformer import CatalogueHead
-from cove.vocabulary import NUM_SPECIAL, PAD
+from cove.recommenders.recurrence import run_layers
+from cove.vocabulary import PAD
 
 
 class Gru4RecSettings(BaseModel):
@@ -63,8 +65,12 @@ class Gru4Rec(NextItemCompleter):
 
     def _states(self, tokens: Tensor, table: Tensor) -> Tensor:
         """States [B, L, D]; padding on the right comes after all that a list's own states see."""
-        embedded = F.dropout(F.embedding(tokens, table), self.settings.dropout, self.training)
-        hidden, _ = self.recurrent(embedded)
+        embedded = dropout(F.embedding(tokens, table), self.settings.dropout, self.training)
+        sizes = (tokens != PAD).sum(dim=1).clamp(min=1)
+        if self.training and embedded.device.type == "cpu":
+            hidden = run_layers(self.recurrent, embedded, sizes, self.settings.dropout)
+        else:
+            hidden, _ = self.recurrent(embedded)
         states: Tensor = self.output(hidden)
         return states
 
@@ -73,8 +79,7 @@ class Gru4Rec(NextItemCompleter):
         table = self.items.all()
         known = following != PAD
         output, wanted = self._states(tokens, table)[known], following[known]  # [M, D], [M]
-        loss = F.cross_entropy(self.head(output, table), wanted - NUM_SPECIAL, reduction="sum")
-        return Prediction(loss / max(1, len(wanted)), output, wanted)
+        return Prediction(self.head.loss(output, table, wanted), output, wanted)
 
     def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         tokens = F.pad(tokens, (0, max(0, 1 - tokens.shape[1])), value=PAD)

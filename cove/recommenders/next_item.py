@@ -59,11 +59,6 @@ class NextItemCompleter(ListCompleter):
         return torch.cat(chosen, dim=1), torch.cat(scores, dim=1)
 
 
-def states_at(states: Tensor, positions: Tensor) -> Tensor:
-    """The state of one position of each list: states [B, L, D], positions [B, 1] -> [B, D]."""
-    return states.gather(1, positions[:, :, None].expand(-1, -1, states.shape[2])).squeeze(1)
-
-
 def next_items(batch: ListBatch, max_length: int) -> tuple[Tensor, Tensor]:
     """What is read and, at each position, the item behind it: two [B, L], PAD where there is none.
 
@@ -78,4 +73,5 @@ def next_items(batch: ListBatch, max_length: int) -> tuple[Tensor, Tensor]:
 def last_states(states: Tensor, sizes: Tensor) -> Tensor:
     """The state at the last item of each list, zero for an empty list, whose scores are then the
     biases alone: states [B, L, D], L at least 1, sizes [B, 1] -> [B, D]."""
-    return states_at(states, (sizes - 1).clamp(min=0)) * (sizes > 0)
+    last = (sizes - 1).clamp(min=0)[:, :, None].expand(-1, -1, states.shape[2])
+    return states.gather(1, last).squeeze(1) * (sizes > 0)

@@ -26,8 +26,9 @@ from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
-from cove.recommenders.next_item import NextItemCompleter, last_states, next_items
-from cove.recommenders.transformer import CatalogueHead, TransformerEncoder, TransformerSettings
+from cove.recommenders.catalogue import CatalogueHead
+from cove.recommenders.next_item import NextItemCompleter, next_items
+from cove.recommenders.transformer import TransformerEncoder, TransformerSettings
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -68,14 +69,14 @@ class SasRec(NextItemCompleter):
         known = following != PAD
         output, wanted = states[known], following[known]  # [M, D], [M]
         if self.settings.loss == "softmax":
-            scores = self.head(output, table)
-            loss = F.cross_entropy(scores, wanted - NUM_SPECIAL, reduction="sum")
+            loss = self.head.loss(output, table, wanted)
         else:
             lists = torch.cat([tokens[:, :1], following], dim=1)
             negatives = draw_negatives(lists, following.shape[1], self.items.num_entities)[known]
             loss = -F.logsigmoid(self._scores_of(wanted, output, table)).sum()
             loss = loss - F.logsigmoid(-self._scores_of(negatives, output, table)).sum()
-        return Prediction(loss / max(1, len(wanted)), output, wanted)
+            loss = loss / max(1, len(wanted))
+        return Prediction(loss, output, wanted)
 
     def _scores_of(self, items: Tensor, states: Tensor, table: Tensor) -> Tensor:
         """The score [M] of one item [M] for each state [M, D]."""
@@ -83,8 +84,9 @@ class SasRec(NextItemCompleter):
 
     def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         tokens = F.pad(tokens, (0, max(0, 1 - tokens.shape[1])), value=PAD)
-        states = self.encoder(tokens, F.embedding(tokens, table))
-        scores: Tensor = self.head(last_states(states, sizes), table)
+        last = (sizes - 1).clamp(min=0)
+        states = self.encoder(tokens, F.embedding(tokens, table), last).squeeze(1)
+        scores: Tensor = self.head(states * (sizes > 0), table)  # an empty list has biases alone
         return scores
 
 

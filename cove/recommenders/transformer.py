@@ -1,6 +1,6 @@
 """The Transformer that FANS, BERT4Rec, SASRec and their kin share, bidirectional or causal.
 
-B lists, L positions, D dimensions, N items, M predicted positions.
+B lists, L positions, P of them wanted, H heads, D dimensions.
 """
 
 import torch
@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from cove.embedding import EMBEDDING_SCALE
-from cove.vocabulary import NUM_SPECIAL, PAD
+from cove.recommenders.dropout import dropout
+from cove.vocabulary import PAD
 
 
 class TransformerSettings(BaseModel):
@@ -22,8 +23,9 @@ class TransformerSettings(BaseModel):
     layers: int = Field(default=3, ge=1)
     heads: int = Field(default=8, ge=1)
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """After the embeddings and each sublayer. Attention weights are not dropped out: on a CPU
-    that mask costs more than the attention itself."""
+    """After the embeddings and each sublayer."""
+    attention_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Of the attention weights. Costly on a CPU: it stores weights that are else never stored."""
     max_length: int = Field(default=200, ge=2)
     """Longest list, both halves; a longer one keeps its last items."""
 
@@ -38,7 +40,8 @@ class _Layer(nn.Module):
     def __init__(self, settings: TransformerSettings, causal: bool) -> None:
         super().__init__()
         size = settings.dimensions
-        self.heads, self.dropout, self.causal = settings.heads, settings.dropout, causal
+        self.heads, self.causal = settings.heads, causal
+        self.dropout, self.attention_dropout = settings.dropout, settings.attention_dropout
         self.attention_norm, self.network_norm = nn.LayerNorm(size), nn.LayerNorm(size)
         self.query_key_value = nn.Linear(size, 3 * size)
         self.output = nn.Linear(size, size)
@@ -62,16 +65,40 @@ class _Layer(nn.Module):
         for linear in (self.query_key_value, self.output, self.contract):
             linear.bias.zero_()
 
-    def forward(self, states: Tensor, mask: Tensor | None) -> Tensor:
-        parts = self.query_key_value(self.attention_norm(states)).chunk(3, dim=-1)
-        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        mixed = F.scaled_dot_product_attention(
-            query, key, value, attn_mask=mask, is_causal=self.causal
-        )
-        mixed = self.output(mixed.transpose(1, 2).flatten(2))  # [B, L, D]
-        states = states + F.dropout(mixed, self.dropout, self.training)
+    def forward(self, states: Tensor, mask: Tensor | None, places: Tensor | None) -> Tensor:
+        """The next states [B, L, D], or of the positions `places` [B, P] alone, [B, P, D]."""
+        query, key, value, states = self._project(states, places)
+        mixed = self._attend(query, key, value, mask).transpose(1, 2).flatten(2)
+        states = states + dropout(self.output(mixed), self.dropout, self.training)
         hidden = self.contract(F.gelu(self.expand(self.network_norm(states))))
-        return states + F.dropout(hidden, self.dropout, self.training)
+        return states + dropout(hidden, self.dropout, self.training)
+
+    def _project(self, states: Tensor, places: Tensor | None) -> tuple[Tensor, ...]:
+        """Queries, keys and values, [B, H, ·, D / H], and the states that queries came from."""
+        normed, linear = self.attention_norm(states), self.query_key_value
+        if places is None:
+            parts = linear(normed).chunk(3, dim=-1)
+        else:
+            size = states.shape[-1]
+            states, asking = at_places(states, places), at_places(normed, places)
+            query = F.linear(asking, linear.weight[:size], linear.bias[:size])
+            both = F.linear(normed, linear.weight[size:], linear.bias[size:])
+            parts = (query, *both.chunk(2, dim=-1))
+        return (*(part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts), states)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Values mixed by attention; `mask` is True where a query may look."""
+        if not self.training or self.attention_dropout == 0:
+            causal = self.causal and mask is None
+            return F.scaled_dot_product_attention(
+                query, key, value, attn_mask=mask, is_causal=causal
+            )
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+        if self.causal and mask is None:
+            mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -torch.inf)
+        return dropout(scores.softmax(dim=-1), self.attention_dropout, True) @ value
 
 
 class TransformerEncoder(nn.Module):
@@ -91,36 +118,26 @@ class TransformerEncoder(nn.Module):
         self.norm = nn.LayerNorm(settings.dimensions)
         nn.init.zeros_(self.positions.weight)  # see _Layer._start_as_average
 
-    def forward(self, tokens: Tensor, embedded: Tensor) -> Tensor:
-        """States [B, L, D] of tokens [B, L] whose embeddings are `embedded` [B, L, D]."""
+    def forward(self, tokens: Tensor, embedded: Tensor, places: Tensor | None = None) -> Tensor:
+        """States [B, L, D] of tokens [B, L] whose embeddings are `embedded` [B, L, D].
+
+        With `places` [B, P], positions from 0, the states [B, P, D] of these alone: the last layer
+        is then computed for them only.
+        """
         real = tokens != PAD
         place = (real.cumsum(dim=1) - 1).clamp(0, self.positions.num_embeddings - 1)
-        states = embedded + self.positions(place)
-        states = F.dropout(states, self.dropout, self.training)
+        states = dropout(embedded + self.positions(place), self.dropout, self.training)
         unmasked = self.causal or bool(real.all())
         mask = None if unmasked else real[:, None, None, :]  # [B, 1, 1, L]
-        for layer in self.layers:
-            states = layer(states, mask)
-        normed: Tensor = self.norm(states)
+        for layer in self.layers[:-1]:
+            states = layer(states, mask, None)
+        if self.causal and places is not None:
+            seen = torch.arange(tokens.shape[1], device=tokens.device)
+            mask = (seen <= places[:, :, None])[:, None]  # [B, 1, P, L]
+        normed: Tensor = self.norm(self.layers[-1](states, mask, places))
         return normed
 
 
-class CatalogueHead(nn.Module):
-    """States to scores of all items, the weights tied to the item embeddings."""
-
-    def __init__(self, num_items: int) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(num_items))
-
-    @torch.no_grad()
-    def start_from_popularity(self, counts: Tensor) -> None:
-        """Set the biases to the items' log shares, so that training starts from popularity.
-
-        counts: [N], occurrences in training; an item without one counts as one.
-        """
-        shares = counts.clamp(min=1).to(self.bias) / counts.sum().clamp(min=1)
-        self.bias.copy_(shares.log())
-
-    def forward(self, states: Tensor, table: Tensor) -> Tensor:
-        """Scores [M, N] of states [M, D], given the table [NUM_SPECIAL + N, D]."""
-        return torch.addmm(self.bias, states, table[NUM_SPECIAL:].t())
+def at_places(states: Tensor, places: Tensor) -> Tensor:
+    """States [B, L, D] at positions [B, P]: [B, P, D]."""
+    return states.gather(1, places[:, :, None].expand(-1, -1, states.shape[2]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 import cove
@@ -20,10 +21,12 @@ from training.evaluation.comparison import Comparison, Values, compare
 from training.paper.baseline_runs import GRIDS, read_baseline
 from training.paper.jobs import Job, Outcome, Workplace
 from training.paper.rows import GROUPS, Row
-from training.tasks.list_completion import SELECTION_METRIC, prepare
+from training.tasks.list_completion import SELECTION_METRIC, ListCompletion, prepare
 
 COMPARED = SELECTION_METRIC
 """The metric of the comparisons: the standard NDCG@10."""
+NEW_LISTS = f"{COMPARED}_of_new_lists"
+"""The same without the test lists that are a training list over again."""
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,18 @@ def table_report(
     command: str,
 ) -> dict[str, Any]:
     """Everything about a table as JSON values; Markdown and plot are made from this alone."""
+    tasks = {seed: prepare(workplace.load(), seed) for seed in seeds}
+    new = {seed: new_lists(task) for seed, task in tasks.items()}
+    for result in results:
+        for seed, found in result.seeds.items():
+            if COMPARED in found.by_list and new[seed].any():
+                found.facts["test"][NEW_LISTS] = float(found.by_list[COMPARED][new[seed]].mean())
     return {
         "table": "table2",
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "machine": _machine(workplace.device),
-        "dataset": _data_facts(workplace, seeds),
+        "dataset": _data_facts(workplace, tasks, new),
         "seeds": list(seeds),
         "settings_for_all": dict(workplace.overrides),
         "baseline_grids": GRIDS,
@@ -144,17 +153,26 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
-def _data_facts(workplace: Workplace, seeds: Sequence[int]) -> dict[str, Any]:
+def new_lists(task: ListCompletion) -> NDArray[np.bool_]:
+    """Mark the test lists that are not, item for item, a training list: [n]."""
+    known = {tuple(one) for one in task.train.lists()}
+    return np.array([tuple(one) not in known for one in task.test.lists()])
+
+
+def _data_facts(
+    workplace: Workplace, tasks: dict[int, ListCompletion], new: dict[int, NDArray[np.bool_]]
+) -> dict[str, Any]:
     data = workplace.load()
-    splits = {}
-    for seed in seeds:
-        task = prepare(data, seed)
-        splits[str(seed)] = {
+    splits = {
+        str(seed): {
             "train": len(task.train),
             "valid": len(task.valid),
             "test": len(task.test),
+            "test_copies": int((~new[seed]).sum()),
             "items": len(task.vocabulary),
         }
+        for seed, task in tasks.items()
+    }
     return {
         "name": data.name,
         "sha256": data.sha256,

@@ -45,3 +45,35 @@ def test_padding_changes_no_real_position(causal, row):
     alone = torch.tensor([[7, 9, 12]])
     states = made(tokens, TABLE[tokens])[tokens != PAD]
     torch.testing.assert_close(states, made(alone, TABLE[alone])[0])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_the_states_of_a_few_places_are_those_of_the_whole_pass(causal, layers):
+    made = encoder(causal, layers=layers)
+    tokens = torch.tensor([[7, 9, 12, 5], [8, 6, PAD, PAD]])
+    places = torch.tensor([[3, 0], [1, 1]])
+    whole = made(tokens, TABLE[tokens])
+    few = made(tokens, TABLE[tokens], places)
+    torch.testing.assert_close(few, whole.gather(1, places[:, :, None].expand(2, 2, 16)))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("causal", [False, True])
+@pytest.mark.parametrize("places", [None, torch.tensor([[1], [0]])])
+def test_attention_written_out_is_that_of_torch(causal, places):
+    made = encoder(causal, dropout=0.0)
+    tokens = torch.tensor([[7, 9, 12], [8, PAD, PAD]])
+    fused = made(tokens, TABLE[tokens], places)
+    made.train()
+    for layer in made.layers:
+        layer.attention_dropout = 1e-9  # written out, but nothing is dropped
+    torch.testing.assert_close(made(tokens, TABLE[tokens], places), fused)
+
+
+def test_attention_dropout_changes_training_alone():
+    made, tokens = encoder(False, dropout=0.0, attention_dropout=0.5), torch.tensor([[7, 9, 12]])
+    torch.testing.assert_close(made(tokens, TABLE[tokens]), made(tokens, TABLE[tokens]))
+    made.train()
+    assert not torch.allclose(made(tokens, TABLE[tokens]), made(tokens, TABLE[tokens]))

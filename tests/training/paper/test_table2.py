@@ -10,11 +10,14 @@ import pytest
 from cove.artifact import read_artifact, read_manifest
 from tests.training.paper.worlds import small_rows
 from training.cli import main
+from training.datasets.tables import ListData
 from training.paper import jobs as paper_jobs
 from training.paper import paper_figures
+from training.paper.results import NEW_LISTS, new_lists
 from training.paper.rows import Row
 from training.registry.database import registry_url
 from training.registry.queries import Registry
+from training.tasks.list_completion import prepare, split_lists
 
 NAMES = [row.name for row in small_rows()]
 SEEDS = [0, 1]
@@ -48,15 +51,17 @@ def test_every_row_and_seed_is_run_and_can_be_traced(made: tuple[Path, dict[str,
     for row in report["rows"]:
         assert [seed["seed"] for seed in row["seeds"]] == SEEDS
         for seed in row["seeds"]:
+            test = {name: value for name, value in seed["test"].items() if name != NEW_LISTS}
+            assert NEW_LISTS in seed["test"]
             if row["group"] == "baselines":
                 kept = json.loads((output / seed["place"]).read_text())
-                assert kept["test"] == seed["test"]
+                assert kept["test"] == test
                 continue
             manifest = read_manifest(output / seed["place"])
             assert (manifest.id, manifest.run_id) == (seed["model_id"], seed["run_id"])
-            assert manifest.metrics["test"] == seed["test"]
+            assert manifest.metrics["test"] == test
             run = runs[seed["run_id"]]
-            assert (run.state, run.seed, run.metrics) == ("finished", seed["seed"], seed["test"])
+            assert (run.state, run.seed, run.metrics) == ("finished", seed["seed"], test)
     assert len(runs) == 3 * len(SEEDS)
 
 
@@ -220,3 +225,12 @@ def test_an_output_that_is_a_file_is_refused(
     (tmp_path / "runs").write_text("")
     assert reproduce(tiny, tmp_path / "runs") == 2
     assert "--output must be a folder" in capsys.readouterr().err
+
+
+def test_a_test_list_that_training_holds_item_for_item_is_no_new_list() -> None:
+    lists = [[f"i{n}" for n in range(8)]] * 20
+    data = ListData("same", [list(one) for one in lists], list(range(20)), None, None, "")
+    assert not new_lists(prepare(data, 0)).any()
+    held_out = split_lists(20, 0).test
+    data.lists[held_out[0]].reverse()  # the same items in another order: a new list
+    assert new_lists(prepare(data, 0)).tolist() == [True] + [False] * (len(held_out) - 1)
