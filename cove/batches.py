@@ -1,4 +1,4 @@
-"""What a recommender is given. B lists, L input slots, T target slots."""
+"""What a recommender is given. B lists or pairs, L input slots, T target slots."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,6 +22,25 @@ class ListBatch(NamedTuple):
     def to(self, device: torch.device | str) -> "ListBatch":
         """Give the same batch on another device."""
         return ListBatch(self.inputs.to(device), self.targets.to(device))
+
+
+class ClickBatch(NamedTuple):
+    """Pairs of a user and an item, each with what came of it.
+
+    users, items: [B] int64 indices; PAD stands for one that training does not know.
+    labels: [B] float32, 1 for a click (or a liking), 0 for none.
+    """
+
+    users: Tensor
+    items: Tensor
+    labels: Tensor
+
+    def to(self, device: torch.device | str) -> "ClickBatch":
+        """Give the same batch on another device."""
+        return ClickBatch(*(part.to(device) for part in self))
+
+
+Batch = ListBatch | ClickBatch
 
 
 def pad_lists(lists: Sequence[Sequence[int]]) -> Tensor:

@@ -53,6 +53,9 @@ class EntityEmbedding(nn.Module):
             self.quantizer = FixedCodes(quantizer, dimensions, num_entities)
         elif quantizer is not None:
             self.quantizer = CascadedQuantizer(quantizer, dimensions)
+        self.sparse_gradients = False
+        """Whether `forward` gives the table a row-sparse gradient, of the looked-up rows alone: for
+        tables so large that an optimiser should not touch them whole. `all` gives a dense one."""
         self._looked_up: _Lookup | None = None
 
     @property
@@ -68,16 +71,19 @@ class EntityEmbedding(nn.Module):
         """Embeddings of ids: [...] int64 -> [..., D]."""
         quantizer = self._quantizes()
         if quantizer is None:
-            return F.embedding(ids, self.weight)
+            return self._own(ids)
         if isinstance(quantizer, FixedCodes):
             return F.embedding(ids, self.all())
         distinct, place = torch.unique(ids, return_inverse=True)
         special = distinct[distinct < NUM_SPECIAL]
-        own = F.embedding(distinct[len(special) :], self.weight)  # unique sorts: specials first
+        own = self._own(distinct[len(special) :])  # unique sorts: specials first
         codes, average = quantizer(own)
         self._looked_up = _Lookup(distinct[len(special) :], own, codes)
         aware = own + quantizer.settings.alpha * average
-        return F.embedding(place, torch.cat([F.embedding(special, self.weight), aware]))
+        return F.embedding(place, torch.cat([self._own(special), aware]))
+
+    def _own(self, ids: Tensor) -> Tensor:
+        return F.embedding(ids, self.weight, sparse=self.sparse_gradients)
 
     def all(self) -> Tensor:
         """Embeddings of the special ids and the whole catalogue, [NUM_SPECIAL + N, D]."""

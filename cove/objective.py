@@ -1,17 +1,16 @@
-"""What training minimises: the recommender's loss and COVE's own (Eq. 7).
+"""What training minimises: the recommender's loss and COVE's own (Eq. 7, 8).
 
-L = L_rec + ω_q L_quant + ω_c L_cls
+L = L_rec + ω_q (L_quant of the items + L_quant of the users) + ω_c L_cls
 """
 
 from typing import NamedTuple
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from cove.batches import ListBatch
+from cove.batches import Batch
 from cove.code_prediction import CodePrediction
-from cove.recommenders.base import ListCompleter
+from cove.recommenders.base import ListCompleter, Prediction, Recommender
 
 
 class ObjectiveSettings(BaseModel):
@@ -37,33 +36,39 @@ class Losses(NamedTuple):
 class Objective(nn.Module):
     """A recommender with what it needs in training alone: the weights and the code heads."""
 
-    def __init__(self, recommender: ListCompleter, settings: ObjectiveSettings) -> None:
+    def __init__(self, recommender: Recommender, settings: ObjectiveSettings) -> None:
         super().__init__()
         self.recommender, self.settings = recommender, settings
-        quantizer = recommender.items.quantizer
         self.code_prediction: CodePrediction | None = None
-        learns_codes = quantizer is not None and quantizer.settings.assignment == "nearest"
-        if quantizer is not None and learns_codes and settings.code_prediction_weight > 0:
-            self.code_prediction = CodePrediction(
-                recommender.items.dimensions, quantizer.settings.code_sizes
-            )
+        if isinstance(recommender, ListCompleter) and settings.code_prediction_weight > 0:
+            items, quantizer = recommender.items, recommender.items.quantizer
+            if quantizer is not None and quantizer.settings.assignment == "nearest":
+                self.code_prediction = CodePrediction(
+                    items.dimensions, quantizer.settings.code_sizes
+                )
 
-    def forward(self, batch: ListBatch) -> tuple[Tensor, Losses]:
+    def forward(self, batch: Batch) -> tuple[Tensor, Losses]:
         """The weighted loss of a batch, and its parts."""
-        items = self.recommender.items
         prediction = self.recommender.predict(batch)
-        zero = prediction.loss.new_zeros(())
-        quantizer = items.quantizer
-        if quantizer is None or not quantizer.active:
-            return prediction.loss, Losses(prediction.loss, zero, zero)
-        quantization = items.quantization_loss(torch.cat([part.flatten() for part in batch]))
-        code_prediction = zero
-        if self.code_prediction is not None:
-            wanted = items.codes_in_step(prediction.targets)
-            code_prediction = self.code_prediction.loss(prediction.states, wanted)
+        quantization = prediction.loss.new_zeros(())
+        ids = self.recommender.ids_in(batch)
+        for name, entity in self.recommender.entities().items():
+            if entity.quantizer is not None:
+                quantization = quantization + entity.quantization_loss(ids[name])
+        code_prediction = self._code_prediction(prediction)
         total = (
             prediction.loss
             + self.settings.quantization_weight * quantization
             + self.settings.code_prediction_weight * code_prediction
         )
         return total, Losses(prediction.loss, quantization, code_prediction)
+
+    def _code_prediction(self, prediction: Prediction) -> Tensor:
+        """L_cls, 0 without its heads or before the codes have started."""
+        items = self.recommender.entities()["item"]
+        active = items.quantizer is not None and bool(items.quantizer.active)
+        if self.code_prediction is None or not active:
+            return prediction.loss.new_zeros(())
+        assert prediction.states is not None
+        assert prediction.targets is not None
+        return self.code_prediction.loss(prediction.states, items.codes_in_step(prediction.targets))

@@ -1,7 +1,8 @@
-"""What every list completer is: a loss on a batch, and the completion of lists."""
+"""What every recommender is, a loss on a batch; and the completion of lists."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,17 +19,24 @@ class Prediction(NamedTuple):
     """What a recommender gives for a training batch. M predicted positions."""
 
     loss: Tensor  # [], L_rec
-    states: Tensor  # [M, D], output states, for the codebook classification loss
-    targets: Tensor  # [M] int64, indices of the items to be predicted
+    states: Tensor | None = None  # [M, D], output states, for the codebook classification loss
+    targets: Tensor | None = None  # [M] int64, indices of the items to be predicted
 
 
-class ListCompleter(nn.Module, ABC):
-    """A recommender that completes lists; `items` is all that it knows of COVE."""
+class Recommender(nn.Module, ABC):
+    """A loss on a batch; its `EntityEmbedding`s are all that it knows of COVE."""
 
-    items: EntityEmbedding
+    @abstractmethod
+    def entities(self) -> Mapping[str, EntityEmbedding]:
+        """The embeddings that COVE may be on, by entity: "item", and "user" where there are."""
 
-    def start_from_popularity(self, counts: Tensor) -> None:
-        """Take the items' occurrences in training, [N], as a starting point, where that helps."""
+    @abstractmethod
+    def ids_in(self, batch: Any) -> Mapping[str, Tensor]:
+        """The indices of each entity that a batch holds."""
+
+    @abstractmethod
+    def predict(self, batch: Any) -> Prediction:
+        """The training loss of a batch, L_rec."""
 
     def start_epoch(self, epoch: int, num_epochs: int) -> None:
         """Hear which epoch (from 0) of how many begins; a curriculum sets its stage here."""
@@ -36,6 +44,21 @@ class ListCompleter(nn.Module, ABC):
     def may_stop(self, epoch: int, num_epochs: int) -> bool:
         """Whether training may end early after this epoch: not before a curriculum's last stage."""
         return True
+
+
+class ListCompleter(Recommender):
+    """A recommender that completes lists."""
+
+    items: EntityEmbedding
+
+    def entities(self) -> Mapping[str, EntityEmbedding]:
+        return {"item": self.items}
+
+    def ids_in(self, batch: ListBatch) -> Mapping[str, Tensor]:
+        return {"item": torch.cat([part.flatten() for part in batch])}
+
+    def start_from_popularity(self, counts: Tensor) -> None:
+        """Take the items' occurrences in training, [N], as a starting point, where that helps."""
 
     @abstractmethod
     def predict(self, batch: ListBatch) -> Prediction:
