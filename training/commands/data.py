@@ -10,20 +10,36 @@ from rich.table import Table
 
 from cove.errors import SettingsError
 from training.commands.options import AsJson
-from training.datasets import DATASETS, ListData, default_filter, load_lists
+from training.datasets import (
+    DATASETS,
+    ClickData,
+    Dataset,
+    ListData,
+    default_click_filter,
+    default_filter,
+    kind_of,
+    load_clicks,
+    load_lists,
+)
 from training.datasets.fetching import fetch
-from training.datasets.stats import list_stats
-from training.datasets.writing import write_lists
+from training.datasets.stats import click_stats, list_stats
+from training.datasets.writing import write_clicks, write_lists
 
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, fetch, prepare, count.")
 
 Source = Annotated[str, typer.Argument(help="A data set's name, or a CSV, TSV or Parquet file.")]
 From = Annotated[Path | None, typer.Option("--from", help="The folder that holds the files.")]
-Kind = Annotated[str, typer.Option(help="What a file holds: lists.")]
-MinCount = Annotated[int | None, typer.Option(help="Least occurrences of an item.")]
-MinLength = Annotated[int | None, typer.Option(help="Least items of a list.")]
-MaxLength = Annotated[int | None, typer.Option(help="Most items of a list.")]
-TooLong = Annotated[str | None, typer.Option(help="A longer list: truncate or drop.")]
+Kind = Annotated[
+    str | None, typer.Option(help="lists or clicks [default: what the set or file holds]")
+]
+MinCount = Annotated[int | None, typer.Option(help="Lists: least occurrences of an item.")]
+MinLength = Annotated[int | None, typer.Option(help="Lists: least items of a list.")]
+MaxLength = Annotated[int | None, typer.Option(help="Lists: most items of a list.")]
+TooLong = Annotated[str | None, typer.Option(help="Lists: a longer list: truncate or drop.")]
+PositiveFrom = Annotated[float | None, typer.Option(help="Clicks: least rating of a positive.")]
+NegativeTo = Annotated[float | None, typer.Option(help="Clicks: most rating of a negative.")]
+MinPositives = Annotated[int | None, typer.Option(help="Clicks: least positives of a user.")]
+MinNegatives = Annotated[int | None, typer.Option(help="Clicks: least negatives of a user.")]
 
 
 @data_app.command("list")
@@ -32,11 +48,11 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([_description(name) for name in DATASETS]))
         return
-    table = Table("name", "kind", "description", "list range", "terms")
+    table = Table("name", "kinds", "description", "list range", "terms")
     for dataset in DATASETS.values():
-        rule = dataset.default_filter
-        bounds = f"{rule.min_length} ~ {rule.max_length}"
-        table.add_row(dataset.name, dataset.kind, dataset.description, bounds, dataset.terms)
+        kinds = ", ".join(dataset.kinds)
+        bounds = _list_range(dataset)
+        table.add_row(dataset.name, kinds, dataset.description, bounds, dataset.terms)
     Console().print(table)
 
 
@@ -45,24 +61,36 @@ def stats(
     source: Source,
     *,
     directory: From = None,
-    kind: Kind = "lists",
+    kind: Kind = None,
     min_count: MinCount = None,
     min_length: MinLength = None,
     max_length: MaxLength = None,
     too_long: TooLong = None,
+    positive_from: PositiveFrom = None,
+    negative_to: NegativeTo = None,
+    min_positives: MinPositives = None,
+    min_negatives: MinNegatives = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count lists, items, interactions and density after filtering, as in Table 1."""
+    """Count lists or users, items, interactions, samples after filtering, as in Table 1."""
     data = _load(
         source,
         directory,
         kind,
-        min_count=min_count,
-        min_length=min_length,
-        max_length=max_length,
-        too_long=too_long,
+        for_lists={
+            "min_count": min_count,
+            "min_length": min_length,
+            "max_length": max_length,
+            "too_long": too_long,
+        },
+        for_clicks={
+            "positive_from": positive_from,
+            "negative_to": negative_to,
+            "min_positives": min_positives,
+            "min_negatives": min_negatives,
+        },
     )
-    counts = list_stats(data)
+    counts = list_stats(data) if isinstance(data, ListData) else click_stats(data)
     if as_json:
         typer.echo(json.dumps(counts))
         return
@@ -78,24 +106,40 @@ def prepare(
     *,
     output: Annotated[Path, typer.Option(help="The file to write: .csv, .tsv or .parquet.")],
     directory: From = None,
-    kind: Kind = "lists",
+    kind: Kind = None,
     min_count: MinCount = None,
     min_length: MinLength = None,
     max_length: MaxLength = None,
     too_long: TooLong = None,
+    positive_from: PositiveFrom = None,
+    negative_to: NegativeTo = None,
+    min_positives: MinPositives = None,
+    min_negatives: MinNegatives = None,
 ) -> None:
-    """Filter lists and write them as one file with list_id, item_id, position."""
+    """Filter lists (list_id, item_id, position) or clicks (user_id, item_id, label) into a file."""
     data = _load(
         source,
         directory,
         kind,
-        min_count=min_count,
-        min_length=min_length,
-        max_length=max_length,
-        too_long=too_long,
+        for_lists={
+            "min_count": min_count,
+            "min_length": min_length,
+            "max_length": max_length,
+            "too_long": too_long,
+        },
+        for_clicks={
+            "positive_from": positive_from,
+            "negative_to": negative_to,
+            "min_positives": min_positives,
+            "min_negatives": min_negatives,
+        },
     )
-    write_lists(data, output)
-    typer.echo(f"{output}: {len(data.lists):,} lists")
+    if isinstance(data, ListData):
+        write_lists(data, output)
+        typer.echo(f"{output}: {len(data.lists):,} lists")
+    else:
+        write_clicks(data, output)
+        typer.echo(f"{output}: {len(data.labels):,} samples")
 
 
 @data_app.command("fetch")
@@ -107,27 +151,51 @@ def fetch_dataset(
     typer.echo(str(fetch(name, to)))
 
 
-def _load(source: str, directory: Path | None, kind: str, **changes: int | str | None) -> ListData:
-    if kind != "lists":
-        raise SettingsError(f"--kind must be lists: got {kind!r}")
-    return load_lists(source, directory, default_filter(source).with_changes(**changes))
+def _load(
+    source: str,
+    directory: Path | None,
+    kind: str | None,
+    *,
+    for_lists: dict[str, Any],
+    for_clicks: dict[str, Any],
+) -> ListData | ClickData:
+    if kind not in (None, "lists", "clicks"):
+        raise SettingsError(f"--kind must be lists or clicks: got {kind!r}")
+    kind = kind or kind_of(source, directory)
+    foreign = for_clicks if kind == "lists" else for_lists
+    for name, value in foreign.items():
+        if value is not None:
+            owner = "clicks" if kind == "lists" else "lists"
+            option = f"--{name.replace('_', '-')}"
+            raise SettingsError(f"{option} is for {owner}, and {source} is read as {kind}")
+    if kind == "lists":
+        return load_lists(source, directory, default_filter(source).with_changes(**for_lists))
+    rule = default_click_filter(source).with_changes(**for_clicks)
+    return load_clicks(source, directory, rule)
 
 
 def _description(name: str) -> dict[str, Any]:
     dataset = DATASETS[name]
+    lists, clicks = (kind in dataset.kinds for kind in ("lists", "clicks"))
     return {
         "name": name,
-        "kind": dataset.kind,
+        "kinds": list(dataset.kinds),
         "description": dataset.description,
-        "filter": dataset.default_filter.model_dump(),
+        "filter": dataset.default_filter.model_dump() if lists else None,
+        "click_filter": dataset.default_click_filter.model_dump() if clicks else None,
         "files": list(dataset.files),
         "terms": dataset.terms,
     }
 
 
+def _list_range(dataset: Dataset) -> str:
+    rule = dataset.default_filter
+    return f"{rule.min_length} ~ {rule.max_length}" if "lists" in dataset.kinds else "-"
+
+
 def _shown(name: str, value: int | float | None) -> str:
     if value is None:
         return "-"
-    if name == "density":
+    if name.endswith("density"):
         return f"{value:.3%}"
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"

@@ -1,37 +1,69 @@
-"""Data sets by name, and a user's own files, as validated and filtered lists."""
+"""Data sets by name, and a user's own files, as validated and filtered lists or clicks."""
 
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
 
 from cove.errors import DataError
-from cove.vocabulary import ExternalId
+from training.datasets.clicks import ClickData, ClickFilter, build_clicks
 from training.datasets.filtering import filter_lists
+from training.datasets.mind import MIND, MIND_SMALL_SAMPLE
 from training.datasets.ml100k import ML100K
 from training.datasets.pair_lines import AOTM, GOODREADS, SPOTIFY, ZHIHU
+from training.datasets.rules import of_kept
 from training.datasets.spotify_attlist import SPOTIFY_ATTLIST
-from training.datasets.tables import Dataset, ListData, ListFilter
+from training.datasets.tables import Dataset, Kind, ListData, ListFilter
+from training.datasets.user_clicks import kind_of_file, load_user_clicks
 from training.datasets.user_file import SUFFIXES, load_user_file
 
-__all__ = ["DATASETS", "Dataset", "ListData", "ListFilter", "default_filter", "load_lists"]
-
-Value = TypeVar("Value")
+__all__ = [
+    "DATASETS",
+    "ClickData",
+    "ClickFilter",
+    "Dataset",
+    "Kind",
+    "ListData",
+    "ListFilter",
+    "default_click_filter",
+    "default_filter",
+    "kind_of",
+    "load_clicks",
+    "load_lists",
+]
 
 DATASETS: dict[str, Dataset] = {
-    dataset.name: dataset for dataset in (AOTM, SPOTIFY_ATTLIST, ML100K, ZHIHU, SPOTIFY, GOODREADS)
-}
+    dataset.name: dataset
+    for dataset in (
+        AOTM, SPOTIFY_ATTLIST, ML100K, MIND, MIND_SMALL_SAMPLE, ZHIHU, SPOTIFY, GOODREADS,
+    )
+}  # fmt: skip
 
 
 def default_filter(name_or_file: str) -> ListFilter:
-    """Give the filter of a named data set, or the one for a user's file."""
+    """Give the filter of a named data set's lists, or the one for a user's file."""
     known = DATASETS.get(name_or_file)
     return known.default_filter if known else ListFilter()
+
+
+def default_click_filter(name_or_file: str) -> ClickFilter:
+    """Give the filter of a named data set's clicks, or the one for a user's file."""
+    known = DATASETS.get(name_or_file)
+    return known.default_click_filter if known else ClickFilter()
+
+
+def kind_of(name_or_file: str, directory: Path | None = None) -> Kind:
+    """Tell what a named data set or a user's file is read as where nobody says: lists or clicks.
+
+    Raises:
+        DataError: the name or file is unknown, or the file has the columns of neither.
+    """
+    source = _source(str(name_or_file), directory)
+    return source.kinds[0] if isinstance(source, Dataset) else kind_of_file(source)
 
 
 def load_lists(
     name_or_file: str, directory: Path | None = None, filter: ListFilter | None = None
 ) -> ListData:
-    """Load a named data set or a user's file, and filter it.
+    """Load the lists of a named data set or a user's file, and filter them.
 
     Args:
         name_or_file: a name in `DATASETS`, or the path of a CSV, TSV, Parquet or `.inter` file.
@@ -40,27 +72,61 @@ def load_lists(
         filter: what is kept; None means the data set's own (`default_filter`).
 
     Raises:
-        DataError: the name or file is unknown or malformed, or nothing is left after the filter.
+        DataError: the name or file is unknown or malformed, the data set has no lists, or nothing
+            is left after the filter.
     """
-    data = _load(str(name_or_file), directory)
+    source = _source(str(name_or_file), directory)
+    if isinstance(source, Path):
+        data = load_user_file(source)
+    elif source.load is None:
+        raise DataError(f"the data set {source.name} holds clicks, not lists")
+    else:
+        data = source.load(_folder(source, directory))
     return _filtered(data, filter or default_filter(str(name_or_file)))
 
 
-def _load(name_or_file: str, directory: Path | None) -> ListData:
+def load_clicks(
+    name_or_file: str, directory: Path | None = None, filter: ClickFilter | None = None
+) -> ClickData:
+    """Load the clicks of a named data set or a user's file, label and filter them.
+
+    The arguments are those of `load_lists`; no filter means `default_click_filter`.
+
+    Raises:
+        DataError: the name or file is unknown or malformed, the data set has no clicks, or the
+            filter leaves no sample or only samples of one label.
+        SettingsError: the filter bounds ratings, where the samples have labels.
+    """
+    source = _source(str(name_or_file), directory)
+    if isinstance(source, Path):
+        raw = load_user_clicks(source)
+    elif source.load_clicks is None:
+        raise DataError(f"the data set {source.name} holds lists, not clicks")
+    else:
+        raw = source.load_clicks(_folder(source, directory))
+    return build_clicks(raw, filter or default_click_filter(str(name_or_file)))
+
+
+def _source(name_or_file: str, directory: Path | None) -> Dataset | Path:
+    """Give the data set of this name, or else the path of a user's file."""
     dataset = DATASETS.get(name_or_file)
     if dataset is not None:
-        if directory is None:
-            raise DataError(f"the data set {dataset.name} needs its folder: name it with --from")
-        return dataset.load(directory)
+        return dataset
     path = Path(name_or_file) if directory is None else directory / name_or_file
     if path.exists() or path.suffix or len(Path(name_or_file).parts) > 1:
-        return load_user_file(path)
+        return path
     close = get_close_matches(name_or_file.lower(), DATASETS, n=1)
     hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(DATASETS)}"
     raise DataError(
         f"there is no data set {name_or_file!r} ({hint}) and no such file, "
         f"whose name would end in {', '.join(SUFFIXES)}"
     )
+
+
+def _folder(dataset: Dataset, directory: Path | None) -> Path:
+    if directory is None:
+        raise DataError(f"the data set {dataset.name} needs its folder: name it with --from")
+    return directory
 
 
 def _filtered(data: ListData, filter: ListFilter) -> ListData:
@@ -72,15 +138,7 @@ def _filtered(data: ListData, filter: ListFilter) -> ListData:
         name=data.name,
         lists=lists,
         list_ids=[data.list_ids[position] for position in positions],
-        titles=_only(data.titles, kept),
-        categories=_only(data.categories, kept),
+        titles=of_kept(data.titles, kept),
+        categories=of_kept(data.categories, kept),
         sha256=data.sha256,
     )
-
-
-def _only(
-    table: dict[ExternalId, Value] | None, kept: set[ExternalId]
-) -> dict[ExternalId, Value] | None:
-    if table is None:
-        return None
-    return {item: value for item, value in table.items() if item in kept}

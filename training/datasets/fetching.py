@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cove.errors import DataError
-from training.datasets.ml100k import ML100K
+from training.datasets import ml100k
 
 GROUPLENS = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 GROUPLENS_FILES = ("u.data", "u.item", "u.genre", "README")
@@ -39,9 +39,9 @@ def fetch(name: str, directory: Path) -> Path:
     Raises:
         DataError: its owners do not let everybody download it, or `fetch_ml100k` fails.
     """
-    if name != ML100K.name:
+    if name != ml100k.NAME:
         raise DataError(
-            f"only {ML100K.name} can be fetched, got {name!r}: get the files from their owners "
+            f"only {ml100k.NAME} can be fetched, got {name!r}: get the files from their owners "
             "(see `cove data list`) and name their folder with --from"
         )
     return fetch_ml100k(directory)
@@ -59,7 +59,7 @@ def fetch_ml100k(directory: Path) -> Path:
     Raises:
         DataError: no source could be reached, or the folder cannot be written.
     """
-    target = directory / ML100K.name
+    target = directory / ml100k.NAME
     present = _present(directory)
     if present is not None:
         return present
@@ -78,10 +78,10 @@ def fetch_ml100k(directory: Path) -> Path:
 
 def _present(directory: Path) -> Path | None:
     try:
-        ML100K.load(directory)
+        ml100k.load(directory)
     except DataError:
         return None
-    target = directory / ML100K.name
+    target = directory / ml100k.NAME
     return target if target.is_dir() else directory
 
 
@@ -89,7 +89,7 @@ def _fill(folder: Path) -> None:
     for source in (from_grouplens, from_recbole):
         try:
             source(folder)
-            ML100K.load(folder)
+            ml100k.load(folder)
         except FAILURES:
             for path in folder.iterdir():
                 path.unlink()

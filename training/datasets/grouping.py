@@ -23,12 +23,12 @@ def group_lists(
         DataError: a column is missing, or a row has no or a malformed value.
     """
     need_columns(table, ("list_id", "item_id"), path)
-    ids = integers_where_canonical if from_text else _typed_ids
+    ids = integers_where_canonical if from_text else typed_ids
     columns = [ids(table["list_id"], path), ids(table["item_id"], path)]
     if "position" in table.columns:
-        columns.append(_positions(table["position"], path))
+        columns.append(numbers(table["position"], path))
     rows = pl.DataFrame(columns)
-    _reject_missing(rows, path)
+    reject_missing(rows, path)
     items = pl.col("item_id")
     if "position" in rows.columns:
         items = items.sort_by("position", maintain_order=True)
@@ -47,34 +47,55 @@ def integers_where_canonical(column: pl.Series, path: Path) -> pl.Series:
     return column if numbers.null_count() > column.null_count() else numbers
 
 
-def _typed_ids(column: pl.Series, path: Path) -> pl.Series:
-    kind = str(column.dtype).lower()
+def typed_ids(column: pl.Series, path: Path) -> pl.Series:
+    """Give ids of a typed table as text or int64.
+
+    Raises:
+        DataError: they are of another kind, or too large for 64 bits.
+    """
     if column.dtype in (pl.Categorical, pl.Enum):
         return column.cast(pl.String)
     if column.dtype == pl.String:
         return column
     if not column.dtype.is_integer():
-        raise DataError(f"{path}: {column.name} must hold text or integers, got {kind}")
+        raise DataError(f"{path}: {column.name} must hold text or integers, got {_kind(column)}")
     try:
         return column.cast(pl.Int64)
     except pl.exceptions.PolarsError:
-        raise DataError(f"{path}: {column.name} has a value of {kind} beyond 64 bits") from None
+        reason = f"{column.name} has a value of {_kind(column)} beyond 64 bits"
+        raise DataError(f"{path}: {reason}") from None
 
 
-def _positions(column: pl.Series, path: Path) -> pl.Series:
+def numbers(column: pl.Series, path: Path) -> pl.Series:
+    """Give a column of numbers, or of text that spells them, as float64; missing ones stay so.
+
+    Raises:
+        DataError: the column is of another kind, or a value is no finite number.
+    """
     if column.dtype == pl.String:
         column = column.str.strip_chars()
     if not (column.dtype == pl.String or column.dtype.is_numeric()):
-        raise DataError(f"{path}: position must hold numbers, got {str(column.dtype).lower()}")
-    numbers = column.cast(pl.Float64, strict=False).fill_nan(None)
-    wrong = numbers.is_null() & column.is_not_null()
+        raise DataError(f"{path}: {column.name} must hold numbers, got {_kind(column)}")
+    values = column.cast(pl.Float64, strict=False)
+    wrong = ~values.is_finite().fill_null(False) & column.is_not_null()
     if wrong.any():
         row = wrong.arg_true()[0]
-        raise DataError(f"{path}: position must be a number, got {column[row]!r} in row {row + 1}")
-    return numbers
+        raise DataError(
+            f"{path}: {column.name} must be a number, got {column[row]!r} in row {row + 1}"
+        )
+    return values
 
 
-def _reject_missing(rows: pl.DataFrame, path: Path) -> None:
+def _kind(column: pl.Series) -> str:
+    return str(column.dtype).lower()
+
+
+def reject_missing(rows: pl.DataFrame, path: Path) -> None:
+    """Check that no value is missing and no text empty.
+
+    Raises:
+        DataError: one is, named by its row and column.
+    """
     for name in rows.columns:
         column = rows[name]
         missing = column.is_null() if column.dtype != pl.String else column.fill_null("") == ""

@@ -1,4 +1,4 @@
-"""MovieLens-100K as lists: the films that each user rated 4 or 5, in time order."""
+"""MovieLens-100K: as lists the films that each user liked, as clicks what they did or did not."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ import polars as pl
 
 from cove.errors import DataError
 from cove.vocabulary import ExternalId
+from training.datasets.clicks import ClickFilter, RawClicks
 from training.datasets.files import RawFiles, decode, need_columns, read_text_table
+from training.datasets.grouping import numbers, reject_missing
 from training.datasets.tables import Dataset, ListData, ListFilter
 
 NAME = "ml100k"
@@ -24,7 +26,7 @@ Categories = dict[ExternalId, list[str]]
 
 
 def load(directory: Path) -> ListData:
-    """Read the ratings and films, as GroupLens publishes them or as RecBole's atomic files.
+    """Read the films that each user rated 4 or 5, as GroupLens or RecBole publishes them.
 
     Lists come by user id, films by (timestamp, item id). Titles end in the year, as in
     'Toy Story (1995)'; categories are the genres.
@@ -32,33 +34,42 @@ def load(directory: Path) -> ListData:
     Raises:
         DataError: a file is missing or malformed.
     """
-    raw = RawFiles(NAME, directory)
-    path = raw.need(*CLASSIC, *RECBOLE)
-    classic = path.name.lower().startswith("u.")
-    columns = RATINGS if classic else None
-    table = read_text_table(raw.read(path), path, separator="\t", columns=columns)
-    lists, users = _liked(table, path)
-    titles, categories = _classic_films(raw) if classic else _recbole_films(raw)
-    return ListData(NAME, lists, users, titles, categories, raw.sha256)
-
-
-def _liked(table: pl.DataFrame, path: Path) -> tuple[list[list[ExternalId]], list[ExternalId]]:
-    need_columns(table, RATINGS, path)
-    numbers = table.select(RATINGS).with_columns(pl.all().cast(pl.Float64, strict=False))
-    for name in RATINGS:
-        missing = numbers[name].is_null()
-        if missing.any():
-            row = missing.arg_true()[0]
-            value = table[name][row]
-            raise DataError(f"{path}: {name} must be a number, got {value!r} in row {row + 1}")
+    table, titles, categories, sha256 = _read(directory)
     liked = (
-        numbers.filter(pl.col("rating") >= LIKED)
-        .with_columns(pl.col("user_id", "item_id").cast(pl.Int64))
+        table.filter(pl.col("rating") >= LIKED)
         .sort("user_id", "timestamp", "item_id")
         .group_by("user_id", maintain_order=True)
         .agg("item_id")
     )
-    return liked["item_id"].to_list(), liked["user_id"].to_list()
+    lists, users = liked["item_id"].to_list(), liked["user_id"].to_list()
+    return ListData(NAME, lists, users, titles, categories, sha256)
+
+
+def load_clicks(directory: Path) -> RawClicks:
+    """Read every rating as one sample, in the order of the file; else as `load`.
+
+    Raises:
+        DataError: a file is missing or malformed.
+    """
+    return RawClicks(NAME, *_read(directory))
+
+
+def _read(directory: Path) -> tuple[pl.DataFrame, Titles, Categories, str]:
+    """Give ratings (ids int64, rating and timestamp float64), titles, genres and the digest."""
+    raw = RawFiles(NAME, directory)
+    path = raw.need(*CLASSIC, *RECBOLE)
+    classic = path.name.lower().startswith("u.")
+    columns = RATINGS if classic else None
+    table = _numbers(read_text_table(raw.read(path), path, separator="\t", columns=columns), path)
+    titles, categories = _classic_films(raw) if classic else _recbole_films(raw)
+    return table, titles, categories, raw.sha256
+
+
+def _numbers(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+    need_columns(table, RATINGS, path)
+    rows = pl.DataFrame([numbers(table[name], path) for name in RATINGS])
+    reject_missing(rows, path)
+    return rows.with_columns(pl.col("user_id", "item_id").cast(pl.Int64))
 
 
 def _classic_films(raw: RawFiles) -> tuple[Titles, Categories]:
@@ -99,9 +110,11 @@ def _recbole_films(raw: RawFiles) -> tuple[Titles, Categories]:
 
 ML100K = Dataset(
     name=NAME,
-    description="MovieLens-100K: films that each user rated 4 or 5, in time order",
+    description="MovieLens-100K: films rated 4 or 5 (lists, in time order), or against 1 or 2",
     terms="grouplens.org/datasets/movielens/100k; research use, no redistribution",
     load=load,
     files=("u.data with u.item and u.genre, or ml-100k.inter with ml-100k.item",),
     default_filter=ListFilter(max_length=200),
+    load_clicks=load_clicks,
+    default_click_filter=ClickFilter(min_positives=2, min_negatives=2),
 )

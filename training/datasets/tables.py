@@ -1,20 +1,22 @@
-"""What every loader gives: validated lists of external ids, and the rule that filters them."""
+"""What every list loader gives, the rule that filters it, and what a data set by name is."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from cove.errors import DataError, SettingsError
+from cove.errors import DataError
 from cove.vocabulary import ExternalId
+from training.datasets.clicks import ClickFilter, RawClicks
+from training.datasets.rules import FilterRule
+
+Kind = Literal["lists", "clicks"]
 
 
-class ListFilter(BaseModel):
+class ListFilter(FilterRule):
     """Which items and lists are kept (FANS, Liu et al. 2023); both length bounds are inclusive."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_count: int = Field(default=10, ge=1)
     """An item stays if it occurs at least so often in all; a repeat in a list counts."""
@@ -33,29 +35,6 @@ class ListFilter(BaseModel):
                 f"got min_length={self.min_length}, max_length={self.max_length}"
             )
         return self
-
-    def with_changes(self, **changes: Any) -> "ListFilter":
-        """Give a validated copy with some values changed; a change to None changes nothing.
-
-        Raises:
-            SettingsError: a name is unknown or a value breaks its rule.
-        """
-        given = {name: value for name, value in changes.items() if value is not None}
-        try:
-            return ListFilter(**{**self.model_dump(), **given})
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(str(part) for part in first["loc"])
-            if not name:
-                raise SettingsError(first["msg"].removeprefix("Value error, ")) from None
-            rule = first["msg"][0].lower() + first["msg"][1:]
-            raise SettingsError(f"{name}: {rule}, got {first['input']!r}") from None
-
-    def __str__(self) -> str:
-        return (
-            f"min_count={self.min_count}, min_length={self.min_length}, "
-            f"max_length={self.max_length}, too_long={self.too_long}"
-        )
 
 
 @dataclass(frozen=True)
@@ -89,9 +68,21 @@ class Dataset:
     description: str
     terms: str
     """Where the files come from and what their owners allow."""
-    load: Callable[[Path], ListData] = field(repr=False)
-    """From the folder that holds the files to the lists, not yet filtered."""
+    load: Callable[[Path], ListData] | None = field(repr=False)
+    """From the folder that holds the files to the lists, not yet filtered; None: it has none."""
     files: tuple[str, ...]
-    """The files that the loader reads, for messages."""
+    """The files that the loaders read, for messages."""
     default_filter: ListFilter = field(default_factory=ListFilter)
-    kind: Literal["lists"] = "lists"
+    load_clicks: Callable[[Path], RawClicks] | None = field(default=None, repr=False)
+    """From the folder to the samples of clicks, not yet filtered; None: it has none."""
+    default_click_filter: ClickFilter = field(default_factory=ClickFilter)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """What the set can be read as; the first is what it is where nobody says more."""
+        kinds: list[Kind] = []
+        if self.load_clicks is not None:
+            kinds.append("clicks")
+        if self.load is not None:
+            kinds.append("lists")
+        return tuple(kinds)

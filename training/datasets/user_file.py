@@ -1,8 +1,9 @@
-"""Lists that a user brings: CSV, TSV, Parquet or RecBole `.inter` with list_id, item_id."""
+"""Files that a user brings, CSV, TSV, Parquet or RecBole `.inter`, and the lists in them."""
 
 import hashlib
 import io
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -23,6 +24,33 @@ def load_user_file(path: Path) -> ListData:
     Raises:
         DataError: the file is absent, empty, of another kind, or lacks a column or a value.
     """
+    file = read_user_table(path)
+    lists, list_ids = group_lists(file.table, path, from_text=file.from_text)
+    return ListData(
+        name=file.name,
+        lists=lists,
+        list_ids=list_ids,
+        titles=None,
+        categories=None,
+        sha256=file.sha256,
+    )
+
+
+class UserTable(NamedTuple):
+    """A user's file as a table, of text only where it comes `from_text`."""
+
+    name: str
+    table: pl.DataFrame
+    from_text: bool
+    sha256: str
+
+
+def read_user_table(path: Path) -> UserTable:
+    """Read a user's file of whatever columns.
+
+    Raises:
+        DataError: the file is absent, empty, or of another kind.
+    """
     raw = read_raw(path)
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compressed = suffixes[-1:] in ([".gz"], [".zip"])
@@ -35,15 +63,8 @@ def load_user_file(path: Path) -> ListData:
         table = read_text_table(content, path, separator=SEPARATORS[suffix], quoted=quoted)
     else:
         raise DataError(f"{path} must end in {', '.join(SUFFIXES)} (.gz or .zip after a text form)")
-    lists, list_ids = group_lists(table, path, from_text=suffix in SEPARATORS)
-    return ListData(
-        name=path.name.split(".")[0],
-        lists=lists,
-        list_ids=list_ids,
-        titles=None,
-        categories=None,
-        sha256=hashlib.sha256(raw).hexdigest(),
-    )
+    digest = hashlib.sha256(raw).hexdigest()
+    return UserTable(path.name.split(".")[0], table, suffix in SEPARATORS, digest)
 
 
 def _read_parquet(raw: bytes, path: Path) -> pl.DataFrame:

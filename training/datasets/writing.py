@@ -1,12 +1,16 @@
-"""Writing filtered lists as one file that `load_lists` reads back."""
+"""Writing filtered lists or clicks as one file that `load_lists` or `load_clicks` reads back."""
 
 import os
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from cove.errors import DataError
+from cove.vocabulary import ExternalId
+from training.datasets.clicks import ClickData
 from training.datasets.tables import ListData
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -18,18 +22,50 @@ def write_lists(data: ListData, path: Path) -> None:
     Raises:
         DataError: the name's ending is unknown or the file cannot be written.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise DataError(f"the output must end in {', '.join(SUFFIXES)}: got {path}")
+    _check_suffix(path)
     rows = [
         (list_id, item, position)
         for list_id, items in zip(data.list_ids, data.lists, strict=True)
         for position, item in enumerate(items, start=1)
     ]
-    table = pl.DataFrame(rows, schema=["list_id", "item_id", "position"], orient="row")
+    _write(pl.DataFrame(rows, schema=["list_id", "item_id", "position"], orient="row"), path)
+
+
+def write_clicks(data: ClickData, path: Path) -> None:
+    """Write `user_id, item_id, label[, timestamp][, training_only]`, the last as 0 or 1.
+
+    The file is first a temporary one, then renamed.
+
+    Raises:
+        DataError: the name's ending is unknown or the file cannot be written.
+    """
+    _check_suffix(path)
+    columns = {
+        "user_id": _at(data.user_ids, data.users),
+        "item_id": _at(data.item_ids, data.items),
+        "label": pl.Series(data.labels),
+    }
+    if data.timestamps is not None:
+        columns["timestamp"] = pl.Series(data.timestamps)
+    if data.training_only is not None:
+        columns["training_only"] = pl.Series(data.training_only).cast(pl.UInt8)
+    _write(pl.DataFrame(columns), path)
+
+
+def _at(ids: list[ExternalId], positions: npt.NDArray[np.int64]) -> pl.Series:
+    return pl.Series(ids)[positions]
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise DataError(f"the output must end in {', '.join(SUFFIXES)}: got {path}")
+
+
+def _write(table: pl.DataFrame, path: Path) -> None:
+    suffix = path.suffix.lower()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".lists-", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".data-", dir=path.parent) as folder:
             temporary = Path(folder, path.name)
             if suffix == ".parquet":
                 table.write_parquet(temporary)

@@ -22,6 +22,13 @@ def file(tmp_path: Path) -> str:
     return str(tmp_path / "mine.csv")
 
 
+@pytest.fixture
+def clicks(tmp_path: Path) -> str:
+    rows = "user_id,item_id,rating\n1,a,5\n1,b,1\n2,a,4\n2,b,3\n2,c,2\n"
+    (tmp_path / "clicks.csv").write_text(rows)
+    return str(tmp_path / "clicks.csv")
+
+
 def run(*arguments: str) -> str:
     result = CliRunner().invoke(data_app, list(arguments))
     if result.exception is not None:
@@ -55,11 +62,46 @@ def test_stats_of_aotm_are_the_published_counts(data_folder: Callable[[str], Pat
     assert (counts["lists"], counts["interactions"], counts["items"]) == (12_940, 162_106, 6_264)
 
 
+def test_stats_of_ml100k_are_those_of_table_1(data_folder: Callable[[str], Path]) -> None:
+    place = ["ml100k", "--from", str(data_folder("ml100k")), "--json"]
+    counts = json.loads(run("stats", *place))
+    assert (counts["interactions"], counts["samples"]) == (52_480, 69_881)
+    assert (counts["source_users"], counts["source_items"]) == (943, 1_682)
+    assert counts["source_density"] == pytest.approx(0.04406, abs=5e-6)
+    assert json.loads(run("stats", *place, "--kind", "lists"))["lists"] == 887
+
+
+def test_stats_of_clicks_are_json_with_the_agreed_names(clicks: str) -> None:
+    assert json.loads(run("stats", clicks, "--json")) == {
+        "users": 2, "items": 3, "interactions": 2, "samples": 4, "training_only": 0,
+        "density": 1 / 3, "source_users": 2, "source_items": 3, "source_density": 2 / 3,
+    }  # fmt: skip
+    assert "66.667%" in run("stats", clicks)
+
+
+def test_options_of_clicks_label_the_ratings_and_drop_users(clicks: str) -> None:
+    rule = ["--positive-from", "3", "--negative-to", "2", "--json"]
+    counts = json.loads(run("stats", clicks, *rule))
+    assert (counts["interactions"], counts["samples"]) == (3, 5)
+    rule += ["--min-positives", "2", "--min-negatives", "1"]
+    assert json.loads(run("stats", clicks, *rule))["users"] == 1
+
+
+def test_prepared_clicks_are_a_file_that_stats_reads(clicks: str, tmp_path: Path) -> None:
+    output = tmp_path / "out.tsv"
+    assert "4 samples" in run("prepare", clicks, "--output", str(output))
+    assert output.read_text() == "user_id\titem_id\tlabel\n1\ta\t1\n1\tb\t0\n2\ta\t1\n2\tc\t0\n"
+    assert json.loads(run("stats", str(output), "--json"))["interactions"] == 2
+
+
 def test_every_data_set_is_listed() -> None:
     listed = json.loads(run("list", "--json"))
     assert [one["name"] for one in listed] == list(DATASETS)
     assert listed[0]["filter"] == {
         "min_count": 10, "min_length": 10, "max_length": 60, "too_long": "truncate",
+    }  # fmt: skip
+    assert {one["name"]: one["kinds"] for one in listed if "clicks" in one["kinds"]} == {
+        "ml100k": ["clicks", "lists"], "mind": ["clicks"], "mind_small_sample": ["clicks"],
     }  # fmt: skip
     assert "aotm" in run("list")
 
@@ -82,7 +124,13 @@ def test_fetch_says_where_the_files_are(tmp_path: Path) -> None:
         (["stats", "aotm"], DataError, "aotm needs its folder: name it with --from"),
         (["stats", "aotn", "--json"], DataError, "did you mean aotm"),
         (["stats", "aotm", "--from", "/nowhere"], DataError, "not a folder: /nowhere"),
-        (["stats", "aotm", "--kind", "clicks"], SettingsError, "--kind must be lists: got 'cl"),
+        (["stats", "aotm", "--kind", "sets"], SettingsError, "must be lists or clicks: got 'set"),
+        (["stats", "aotm", "--kind", "clicks"], DataError, "aotm holds lists, not clicks"),
+        (["stats", "mind", "--kind", "lists"], DataError, "mind holds clicks, not lists"),
+        (["stats", "aotm", "--min-positives", "2"], SettingsError, "--min-positives is for clicks"),
+        (["stats", "ml100k", "--min-count", "2"], SettingsError, "ml100k is read as clicks"),
+        (["stats", "mind", "--min-negatives", "-1"], SettingsError, "min_negatives: .*, got -1"),
+        (["stats", "ml100k", "--negative-to", "4"], SettingsError, "must be below positive_from"),
         (["stats", "aotm", "--min-count", "0"], SettingsError, "min_count: .*, got 0"),
         (["stats", "aotm", "--too-long", "cut"], SettingsError, "too_long: .*, got 'cut'"),
         (["stats", "aotm", "--max-length", "5"], SettingsError, "min_length must not exceed"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cove.errors import DataError
-from training.datasets import DATASETS, ListFilter, load_lists
+from training.datasets import DATASETS, ListFilter, load_clicks, load_lists
 from training.datasets.stats import list_stats
 
 EVERYTHING = ListFilter(min_count=1, min_length=1, max_length=1000)
@@ -128,6 +128,7 @@ def test_ranges_are_those_of_table_1() -> None:
     bounds = {
         name: (one.default_filter.min_length, one.default_filter.max_length)
         for name, one in DATASETS.items()
+        if "lists" in one.kinds
     }
     assert bounds == {
         "aotm": (10, 60), "spotify_attlist": (20, 300), "ml100k": (10, 200),
@@ -135,15 +136,25 @@ def test_ranges_are_those_of_table_1() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", list(DATASETS))
-def test_a_folder_without_the_files_is_refused(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "kind"), [(name, kind) for name, one in DATASETS.items() for kind in one.kinds]
+)
+def test_a_folder_without_the_files_is_refused(tmp_path: Path, name: str, kind: str) -> None:
+    load = {"lists": load_lists, "clicks": load_clicks}[kind]
     with pytest.raises(DataError, match=f"the data set {name} needs .*, not found in"):
-        load_lists(name, tmp_path)
+        load(name, tmp_path)
     with pytest.raises(DataError, match=f"the data set {name} needs its folder"):
-        load_lists(name, None)
+        load(name, None)
     (tmp_path / "file").write_text("x")
     with pytest.raises(DataError, match="is not a folder"):
-        load_lists(name, tmp_path / "file")
+        load(name, tmp_path / "file")
+
+
+def test_a_data_set_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the data set mind holds clicks, not lists"):
+        load_lists("mind", tmp_path)
+    with pytest.raises(DataError, match="the data set aotm holds lists, not clicks"):
+        load_clicks("aotm", tmp_path)
 
 
 BROKEN = [

@@ -1,6 +1,10 @@
 """Counts of Table 1."""
 
-from training.datasets.stats import list_stats
+import numpy as np
+import pytest
+
+from training.datasets.clicks import ClickData
+from training.datasets.stats import click_stats, list_stats
 from training.datasets.tables import ListData
 
 
@@ -21,3 +25,32 @@ def test_counts_of_two_small_lists_worked_by_hand() -> None:
 def test_no_list_counts_as_zero() -> None:
     counts = list_stats(ListData("none", [], [], None, None, "0"))
     assert counts["lists"] == counts["items"] == counts["density"] == counts["shortest"] == 0
+
+
+def test_counts_of_four_samples_worked_by_hand() -> None:
+    data = ClickData(
+        name="small",
+        user_ids=["x", "y"],
+        item_ids=[1, 2, 3],
+        users=np.array([0, 0, 1, 1]),
+        items=np.array([0, 1, 2, 0]),
+        labels=np.array([1, 0, 0, 1], dtype=np.uint8),
+        timestamps=None,
+        training_only=np.array([True, False, False, False]),
+        titles=None,
+        categories=None,
+        sha256="0",
+        source_users=4,
+        source_items=5,
+    )
+    assert click_stats(data) == {
+        "users": 2,
+        "items": 3,
+        "interactions": 2,
+        "samples": 4,
+        "training_only": 1,
+        "density": pytest.approx(2 / 6),
+        "source_users": 4,
+        "source_items": 5,
+        "source_density": pytest.approx(4 / 20),
+    }

@@ -1,0 +1,90 @@
+"""Clicks that a user brings: a file with user_id, item_id and a label or a rating."""
+
+from pathlib import Path
+
+import polars as pl
+
+from cove.errors import DataError
+from training.datasets.clicks import RawClicks
+from training.datasets.files import need_columns
+from training.datasets.grouping import (
+    integers_where_canonical,
+    numbers,
+    reject_missing,
+    typed_ids,
+)
+from training.datasets.tables import Kind
+from training.datasets.user_file import UserTable, read_user_table
+
+TRUTH = {"true": "1", "false": "0"}
+"""How other programs spell a label in text."""
+
+
+def load_user_clicks(path: Path) -> RawClicks:
+    """Read `user_id, item_id, label|rating[, timestamp][, training_only]`, a sample a row.
+
+    A label is 0 or 1 (or true, false) and goes before a rating where a file has both; a timestamp
+    is a number of seconds, in Parquet also a date with a time. Other columns are ignored, the name
+    is the file's stem.
+
+    Raises:
+        DataError: the file is absent, empty, of another kind, or lacks a column or a value.
+    """
+    file = read_user_table(path)
+    table = file.table
+    answer = "label" if "label" in table.columns else "rating"
+    if answer not in table.columns:
+        found = ", ".join(table.columns)
+        raise DataError(f"{path} lacks the column label or rating: it has {found}")
+    need_columns(table, ("user_id", "item_id"), path)
+    ids = integers_where_canonical if file.from_text else typed_ids
+    columns = [ids(table["user_id"], path), ids(table["item_id"], path)]
+    read = {"label": _zero_or_one, "rating": numbers}[answer]
+    columns.append(read(table[answer], path))
+    if "timestamp" in table.columns:
+        columns.append(_seconds(table["timestamp"], path))
+    if "training_only" in table.columns:
+        columns.append(_zero_or_one(table["training_only"], path).cast(pl.Boolean))
+    rows = pl.DataFrame(columns)
+    reject_missing(rows, path)
+    return RawClicks(file.name, rows, None, None, file.sha256)
+
+
+def kind_of_file(path: Path) -> Kind:
+    """Tell from its columns whether a user's file holds lists or clicks; list_id decides.
+
+    Raises:
+        DataError: it cannot be read, or has the columns of neither.
+    """
+    file: UserTable = read_user_table(path)
+    found = set(file.table.columns)
+    if "list_id" in found:
+        return "lists"
+    if "user_id" in found and found & {"label", "rating"}:
+        return "clicks"
+    raise DataError(
+        f"{path} has neither list_id, item_id (lists) nor user_id, item_id and label or rating "
+        f"(clicks): it has {', '.join(file.table.columns)}"
+    )
+
+
+def _zero_or_one(column: pl.Series, path: Path) -> pl.Series:
+    given = column
+    if column.dtype == pl.Boolean:
+        column = column.cast(pl.UInt8)
+    elif column.dtype == pl.String:
+        column = column.str.strip_chars().str.to_lowercase().replace(TRUTH)
+    values = numbers(column, path)
+    wrong = ~values.is_in([0.0, 1.0]) & values.is_not_null()
+    if wrong.any():
+        row = wrong.arg_true()[0]
+        raise DataError(
+            f"{path}: {column.name} must be 0 or 1, got {given[row]!r} in row {row + 1}"
+        )
+    return values.cast(pl.UInt8)
+
+
+def _seconds(column: pl.Series, path: Path) -> pl.Series:
+    if isinstance(column.dtype, pl.Datetime):
+        return column.dt.epoch("us").cast(pl.Float64) / 1e6
+    return numbers(column, path)
