@@ -1,12 +1,15 @@
-"""Splitting: 8 : 1 : 1 over the lists, and each list into input and target."""
+"""Splitting: 8 : 1 : 1 over lists or samples of clicks, and each list into input and target."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from cove.errors import DataError
+from training.datasets.clicks import ClickData, Indices
 
+ClickSplit = Literal["random", "time"]
 Item = TypeVar("Item")
 
 
@@ -40,3 +43,68 @@ def halve(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     """Part a list into input and target: the first floor(n / 2) items, and the rest."""
     middle = len(items) // 2
     return list(items[:middle]), list(items[middle:])
+
+
+class ClickSplits(NamedTuple):
+    """Positions of the samples of each split, [*] int64, ascending."""
+
+    train: Indices
+    valid: Indices
+    test: Indices
+
+
+def split_clicks(data: ClickData, split: ClickSplit, seed: int) -> ClickSplits:
+    """Part samples 8 : 1 : 1, at random with the seed or by time (which has no use for the seed).
+
+    Samples for training only go to training and do not count for the shares.
+
+    Raises:
+        DataError: there are fewer than 3 other samples, or none has a time and `split` is by time.
+    """
+    if data.training_only is None:
+        free = np.arange(len(data.labels))
+        fixed = free[:0]
+    else:
+        free, fixed = np.flatnonzero(~data.training_only), np.flatnonzero(data.training_only)
+    if split == "random":
+        parts = split_samples(len(free), seed)
+    elif data.timestamps is None:
+        raise DataError(f"{data.name} has no timestamps: it can be split at random, not by time")
+    else:
+        parts = split_by_time(data.timestamps[free])
+    train = np.sort(np.concatenate((free[parts.train], fixed)))
+    return ClickSplits(train, free[parts.valid], free[parts.test])
+
+
+def split_samples(num_samples: int, seed: int) -> ClickSplits:
+    """Part `num_samples` positions at random, with the sizes of `split_lists`.
+
+    A (user, item) pair that comes twice may lie in two splits.
+
+    Raises:
+        DataError: there are fewer than 3 samples, so a split would be empty.
+    """
+    return _parted(np.random.default_rng(seed).permutation(num_samples))
+
+
+def split_by_time(timestamps: npt.NDArray[np.float64]) -> ClickSplits:
+    """Part samples by time ([n], any unit): test is the last tenth, validation the one before.
+
+    Of samples at one time those that come first in the data count as earlier.
+
+    Raises:
+        DataError: there are fewer than 3 samples, so a split would be empty.
+    """
+    return _parted(np.argsort(timestamps, kind="stable"))
+
+
+def _parted(order: Indices) -> ClickSplits:
+    if len(order) < 3:
+        raise DataError(
+            "the samples must be at least 3 to give training, validation and test: "
+            f"got {len(order)}"
+        )
+    tenth = max(1, len(order) // 10)
+    train = len(order) - 2 * tenth
+    parts = order[:train], order[train : train + tenth], order[train + tenth :]
+    return ClickSplits(*(np.sort(part) for part in parts))

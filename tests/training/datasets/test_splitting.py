@@ -1,11 +1,13 @@
-"""The 8 : 1 : 1 split and the halving of lists."""
+"""The 8 : 1 : 1 splits of lists and of samples, and the halving of lists."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cove.errors import DataError
-from training.datasets.splitting import halve, split_lists
+from training.datasets.clicks import ClickData
+from training.datasets.splitting import halve, split_clicks, split_lists, split_samples
 
 sizes = st.integers(3, 500)
 seeds = st.integers(0, 2**32)
@@ -57,3 +59,63 @@ def test_halves_join_to_the_list(items: list[int]) -> None:
     first, rest = halve(items)
     assert first + rest == items
     assert 0 <= len(rest) - len(first) <= 1
+
+
+def samples(times: list[float] | None, fixed: list[int], number: int) -> ClickData:
+    """Samples of one user and item; those at the positions `fixed` are for training only."""
+    zeros = np.zeros(number, dtype=np.int64)
+    return ClickData(
+        name="small",
+        user_ids=[1],
+        item_ids=[1],
+        users=zeros,
+        items=zeros,
+        labels=zeros.astype(np.uint8),
+        timestamps=None if times is None else np.array(times),
+        training_only=np.isin(np.arange(number), fixed) if fixed else None,
+        titles=None,
+        categories=None,
+        sha256="0",
+    )
+
+
+@given(sizes, seeds)
+def test_every_sample_is_in_exactly_one_split(number: int, seed: int) -> None:
+    parts = split_samples(number, seed)
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(number))
+    assert all(part.dtype == np.int64 and (np.diff(part) > 0).all() for part in parts)
+    lists = split_lists(number, seed)
+    assert [part.tolist() for part in parts] == [sorted(part) for part in lists]
+
+
+def test_by_time_the_last_tenth_is_test_and_the_tenth_before_it_validation() -> None:
+    times = [9.0, 3.0, 5.0, 5.0, 1.0, 0.0, 8.0, 2.0, 4.0, 7.0]
+    train, valid, test = split_clicks(samples(times, [], 10), "time", 0)
+    assert (test.tolist(), valid.tolist()) == ([0], [6])
+    assert train.tolist() == [1, 2, 3, 4, 5, 7, 8, 9]
+
+
+def test_samples_at_one_time_count_as_earlier_where_they_come_first() -> None:
+    parts = split_clicks(samples([1.0] * 3, [], 3), "time", 0)
+    assert [part.tolist() for part in parts] == [[0], [1], [2]]
+
+
+@pytest.mark.parametrize("split", ["random", "time"])
+def test_samples_for_training_only_go_there_and_count_for_no_share(split: str) -> None:
+    fixed = list(range(0, 40, 2))
+    parts = split_clicks(samples([float(n) for n in range(40)], fixed, 40), split, seed=1)
+    assert [len(part) for part in parts] == [36, 2, 2]
+    assert set(fixed) <= set(parts.train.tolist())
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(40))
+    if split == "time":
+        assert (parts.valid.tolist(), parts.test.tolist()) == ([33, 35], [37, 39])
+
+
+def test_samples_without_times_are_split_at_random_only() -> None:
+    with pytest.raises(DataError, match="small has no timestamps: it can be split at random, not"):
+        split_clicks(samples(None, [], 9), "time", 0)
+
+
+def test_two_samples_beside_those_for_training_cannot_be_split() -> None:
+    with pytest.raises(DataError, match=r"samples must be at least 3 .*: got 2"):
+        split_clicks(samples(None, [0, 1, 2], 5), "random", 0)
