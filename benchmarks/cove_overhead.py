@@ -26,10 +26,10 @@ import torch
 from cove.batches import ListBatch
 from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
-from cove.recommenders import RECOMMENDERS, build_recommender
+from cove.recommenders import LISTS, build_recommender, recommenders_for
 from cove.vocabulary import NUM_SPECIAL
 
-NUM_ITEMS, LISTS, GIVEN, WANTED, MAX_LENGTH = 6264, 256, 6, 7, 60
+NUM_ITEMS, NUM_LISTS, GIVEN, WANTED, MAX_LENGTH = 6264, 256, 6, 7, 60
 LEARNING_RATE, GRADIENT_NORM = 0.003, 1.0
 
 
@@ -44,7 +44,7 @@ class Trainer:
         recommender.start_epoch(2, 5)  # three fifths of FANS' targets masked, the curriculum's mean
         self.objective = Objective(recommender, ObjectiveSettings()).train()
         self.optimizer = torch.optim.Adam(self.objective.parameters(), lr=LEARNING_RATE, fused=True)
-        shape = (8, LISTS, GIVEN + WANTED)
+        shape = (8, NUM_LISTS, GIVEN + WANTED)
         self.lists = torch.randint(NUM_SPECIAL, NUM_SPECIAL + NUM_ITEMS, shape)
         self.interval = 0 if quantizer is None else quantizer.revival_interval
         self.steps = 0
@@ -118,7 +118,7 @@ def main() -> None:
     print("| recommender | plain | COVE | ratio | lowest to highest | fastest blocks |")
     print("| --- | --- | --- | --- | --- | --- |")
     quantizer = QuantizerSettings(code_sizes=sizes, gradient=options.gradient)
-    for name in RECOMMENDERS:
+    for name in recommenders_for(LISTS):
         row = compare(name, quantizer, options.repeats, options.steps)
         plain, aware, ratio, lowest, highest, fastest = row
         print(

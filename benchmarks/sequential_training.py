@@ -60,7 +60,7 @@ from cove.recommenders import RECOMMENDERS, build_recommender
 from cove.recommenders.next_item import NextItemCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD
 from training.datasets import load_lists
-from training.loop import TrainingSettings
+from training.optimisation import TrainingSettings
 
 LENGTHS = {"ml100k": 50, "aotm": 60}
 READINGS = ("padded", "by length", "lists")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -22,11 +21,11 @@ from torch import Tensor
 
 import cove
 from cove.card import model_card
-from cove.embedding import EntityEmbedding
+from cove.entity_tables import EntityTables, as_json, read_tables, table_files
 from cove.errors import ArtifactError, CoveError
 from cove.quantization import LevelUse
-from cove.recommenders import ListCompleter, build_recommender
-from cove.vocabulary import NUM_SPECIAL, Vocabulary
+from cove.recommenders import Recommender, build_recommender
+from cove.vocabulary import NUM_SPECIAL
 
 MANIFEST = "manifest.json"
 EVALUATION = "evaluation.safetensors"
@@ -67,43 +66,35 @@ class Manifest(BaseModel):
 
 
 @dataclass(frozen=True)
-class EntityTables:
-    """What is known of each item. N items, D dimensions, H levels; rows as in the vocabulary."""
-
-    vocabulary: Vocabulary
-    embeddings: Tensor  # [N, D], z_c
-    codes: Tensor  # [N, H] int64
-    parents: list[Tensor]  # H − 1 times [v]
-    codebooks: list[Tensor]  # H times [v, D]
-    popularity: Tensor  # [N] int64, occurrences in the training lists
-    titles: list[str] | None = None
-    categories: list[list[str]] | None = None
-
-
-@dataclass(frozen=True)
 class Artifact:
     """A checked artifact, read from `directory`."""
 
     manifest: Manifest
     directory: Path
     items: EntityTables
+    users: EntityTables | None
+    """None where the task knows no users."""
     weights: dict[str, Tensor]
     card: str
     evaluation: dict[str, Tensor] = field(default_factory=dict)
-    """Each test metric by list, [n] float32 in the order of the test split, NaN where a metric
-    skips a list; empty in artifacts written before this was kept."""
+    """Each test metric by list or user, [n] float32 in the order of the test split (users in that
+    of the vocabulary), NaN where a metric skips one; empty in artifacts written before this was
+    kept."""
 
-    def load_recommender(self) -> ListCompleter:
-        """The recommender with z_c as its plain item table: serving pays nothing for COVE."""
+    def load_recommender(self) -> Recommender:
+        """The recommender with z_c as its plain tables: serving pays nothing for COVE."""
         manifest = self.manifest
+        num_users = None if self.users is None else len(self.users.vocabulary)
         try:
             recommender = build_recommender(
-                manifest.recommender, manifest.settings, manifest.num_items, None
+                manifest.recommender, manifest.settings, manifest.num_items, num_users=num_users
             )
-            table = self.weights["items.weight"].clone()
-            table[NUM_SPECIAL:] = self.items.embeddings
-            plain = {k: v for k, v in self.weights.items() if not k.startswith("items.quantizer.")}
-            recommender.load_state_dict(plain | {"items.weight": table})
+            plain = {k: v for k, v in self.weights.items() if ".quantizer." not in k}
+            for name, tables in (("items", self.items), ("users", self.users)):
+                if tables is not None:
+                    plain[f"{name}.weight"] = plain[f"{name}.weight"].clone()
+                    plain[f"{name}.weight"][NUM_SPECIAL:] = tables.embeddings
+            recommender.load_state_dict(plain)
         except (CoveError, RuntimeError, KeyError) as error:
             raise ArtifactError(
                 f"{self.directory / 'weights.safetensors'} does not fit the manifest's "
@@ -112,41 +103,17 @@ class Artifact:
         return recommender.eval()
 
 
-def item_tables(
-    recommender: ListCompleter,
-    vocabulary: Vocabulary,
-    popularity: Tensor,
-    titles: list[str] | None = None,
-    categories: list[list[str]] | None = None,
-) -> EntityTables:
-    """Freeze a trained recommender's items into tables."""
-    items: EntityEmbedding = recommender.items
-    quantizer = items.quantizer
-    with torch.no_grad():
-        return EntityTables(
-            vocabulary=vocabulary,
-            embeddings=items.all()[NUM_SPECIAL:].detach().cpu().clone(),
-            codes=items.codes().cpu(),
-            parents=[] if quantizer is None else [p.cpu().clone() for p in quantizer.parents()],
-            codebooks=[]
-            if quantizer is None
-            else [book.detach().cpu().clone() for book in quantizer.codebooks],
-            popularity=popularity.cpu(),
-            titles=titles,
-            categories=categories,
-        )
-
-
 def write_artifact(
     directory: Path,
     manifest: Manifest,
-    recommender: ListCompleter,
-    items: EntityTables,
+    recommender: Recommender,
+    entities: dict[str, EntityTables],
     evaluation: dict[str, Tensor] | None = None,
 ) -> Manifest:
     """Write an artifact to `directory`, which must not exist or hold an artifact to replace.
 
-    evaluation: each test metric by list, [n], in the order of the test split.
+    entities: the tables by entity, "item" and perhaps "user"; evaluation: each test metric by list
+    or user, [n], as in `Artifact`.
 
     Returns the manifest with its files, hash and id filled in.
 
@@ -158,7 +125,7 @@ def write_artifact(
     scratch = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.tmp")
     try:
         scratch.mkdir(parents=True)
-        finished = _write_files(scratch, manifest, recommender, items, evaluation or {})
+        finished = _write_files(scratch, manifest, recommender, entities, evaluation or {})
         if directory.exists():
             old = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.old")
             directory.rename(old)
@@ -186,24 +153,18 @@ def check_output(directory: Path) -> None:
 def _write_files(
     scratch: Path,
     manifest: Manifest,
-    recommender: ListCompleter,
-    items: EntityTables,
+    recommender: Recommender,
+    entities: dict[str, EntityTables],
     evaluation: dict[str, Tensor],
 ) -> Manifest:
     state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
     _write(scratch / "weights.safetensors", save(state))
-    _write(scratch / "embeddings.safetensors", save({"items": items.embeddings.contiguous()}))
-    codes = {"items": items.codes.contiguous(), "popularity": items.popularity.contiguous()}
-    codes |= {f"parents_{i + 1}": parent.contiguous() for i, parent in enumerate(items.parents)}
-    codes |= {f"codebook_{i + 1}": book.contiguous() for i, book in enumerate(items.codebooks)}
-    _write(scratch / "codes.safetensors", save(codes))
+    for entity, tables in entities.items():
+        for name, content in table_files(entity, tables).items():
+            _write(scratch / name, content)
     if evaluation:
-        by_list = {name: values.float().contiguous() for name, values in evaluation.items()}
-        _write(scratch / EVALUATION, save(by_list))
-    _write_json(
-        scratch / "vocabulary.json",
-        {"ids": items.vocabulary.ids, "titles": items.titles, "categories": items.categories},
-    )
+        by_unit = {name: values.float().contiguous() for name, values in evaluation.items()}
+        _write(scratch / EVALUATION, save(by_unit))
     _write(scratch / "README.md", model_card(manifest.model_dump()).encode())
     files = {path.name: _sha256(path.read_bytes()) for path in sorted(scratch.iterdir())}
     manifest = manifest.model_copy(update={"files": files, "code_version": cove.__version__})
@@ -215,13 +176,8 @@ def _write_files(
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
     )
-    _write_json(scratch / MANIFEST, finished.model_dump())
+    _write(scratch / MANIFEST, as_json(finished.model_dump()))
     return finished
-
-
-def _write_json(path: Path, content: object) -> None:
-    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)
-    _write(path, f"{text}\n".encode())
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -275,24 +231,15 @@ def read_artifact(directory: Path) -> Artifact:
     manifest = read_manifest(directory)
     content = {name: _read_checked(directory, name, sha) for name, sha in manifest.files.items()}
     try:
-        tables = load(content["codes.safetensors"])
-        vocabulary = json.loads(content["vocabulary.json"])
-        items = EntityTables(
-            vocabulary=Vocabulary(vocabulary["ids"]),
-            embeddings=load(content["embeddings.safetensors"])["items"],
-            codes=tables["items"],
-            parents=_numbered(tables, "parents_"),
-            codebooks=_numbered(tables, "codebook_"),
-            popularity=tables["popularity"],
-            titles=vocabulary["titles"],
-            categories=vocabulary["categories"],
-        )
+        items, users = (read_tables(entity, content) for entity in ("item", "user"))
+        if items is None:
+            raise KeyError("vocabulary.json")
         weights = load(content["weights.safetensors"])
         evaluation = load(content[EVALUATION]) if EVALUATION in content else {}
         card = content["README.md"].decode()
     except (KeyError, ValueError, TypeError, SafetensorError, CoveError) as error:
         raise ArtifactError(f"{directory} is not an artifact this version reads: {error}") from None
-    return Artifact(manifest, directory, items, weights, card, evaluation)
+    return Artifact(manifest, directory, items, users, weights, card, evaluation)
 
 
 def _read_checked(directory: Path, name: str, sha: str) -> bytes:
@@ -306,8 +253,3 @@ def _read_checked(directory: Path, name: str, sha: str) -> bytes:
     if _sha256(content) != sha:
         raise ArtifactError(f"{path} is damaged: its sha256 is not the one in the manifest")
     return content
-
-
-def _numbered(tables: dict[str, Tensor], prefix: str) -> list[Tensor]:
-    names = sorted((k for k in tables if k.startswith(prefix)), key=lambda k: int(k[len(prefix) :]))
-    return [tables[name] for name in names]

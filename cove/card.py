@@ -5,31 +5,24 @@ from typing import Any
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Data, split, metrics beside the simple baselines, and code use, as Markdown."""
-    quantizer = manifest["quantizers"].get("item")
-    codes = (
-        f"with COVE on items, code sizes {', '.join(map(str, quantizer['code_sizes']))}"
-        if quantizer
-        else "without COVE"
-    )
+    what, split, note = _TASKS[manifest["task"]](manifest)
     lines = [
-        f"# {manifest['recommender']} {codes}",
+        f"# {manifest['recommender']} {_codes(manifest['quantizers'])}",
         "",
-        f"Completes lists of `{manifest['data_name']}`. Made by `cove train`, seed "
-        f"{manifest['seed']}; the weights are those of epoch {manifest['epochs']}, the best on "
-        "the validation lists.",
+        f"{what} of `{manifest['data_name']}`. Made by `cove train`, seed {manifest['seed']}; the "
+        f"weights are those of epoch {manifest['epochs']}, the best on the validation data.",
         "",
         "## Data",
         "",
         *[f"- {name}: {value}" for name, value in manifest["counts"].items() if value is not None],
         f"- sha256 of the raw files: `{manifest['data_sha256']}`",
-        "- lists split 8 : 1 : 1 at random by the seed; each is halved, the first half is given",
+        f"- {split}",
         "",
         "## Metrics",
         "",
         *_metric_table(manifest["metrics"]),
         "",
-        "`ndcg_at` is the standard NDCG (ideal cut at k). `ndcg_at_full_ideal` is the paper's",
-        "(ideal over all targets, lists with fewer than k targets skipped): never compare the two.",
+        note,
     ]
     for entity, levels in manifest["code_use"].items():
         lines += ["", f"## Codes of each {entity}", "", "| level | codes | used | perplexity |"]
@@ -39,6 +32,37 @@ def model_card(manifest: dict[str, Any]) -> str:
             for use in levels
         ]
     return "\n".join(lines) + "\n"
+
+
+def _lists(manifest: dict[str, Any]) -> tuple[str, str, str]:
+    return (
+        "Completes lists",
+        "lists split 8 : 1 : 1 at random by the seed; each is halved, the first half is given",
+        "`ndcg_at` is the standard NDCG (ideal cut at k). `ndcg_at_full_ideal` is the paper's "
+        "(ideal over all targets, lists with fewer than k targets skipped): never compare the two.",
+    )
+
+
+def _clicks(manifest: dict[str, Any]) -> tuple[str, str, str]:
+    how = {"random": "at random by the seed", "time": "by time"}[manifest["training"]["split"]]
+    return (
+        "Scores clicks",
+        f"samples split 8 : 1 : 1 {how}",
+        "NDCG, hit rate and `user_auc` are means over users, ties broken by no one's favour "
+        "(the expectation over their orders); a user without a click, or for `user_auc` with "
+        "clicks alone, is left out. AUC, log loss and calibration error are over all samples.",
+    )
+
+
+_TASKS = {"list_completion": _lists, "click_through": _clicks}
+
+
+def _codes(quantizers: dict[str, Any]) -> str:
+    parts = [
+        f"COVE on {entity}s, code sizes {', '.join(map(str, quantizer['code_sizes']))}"
+        for entity, quantizer in sorted(quantizers.items())
+    ]
+    return f"with {' and '.join(parts)}" if parts else "without COVE"
 
 
 def _metric_table(metrics: dict[str, dict[str, float]]) -> list[str]:

@@ -4,6 +4,7 @@ Leak-free from the training lists alone; from all lists only to be compared with
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,9 @@ from cove.errors import SettingsError
 from cove.recommenders import ListCompleter
 from cove.recommenders.fans_two_stage import FansTwoStage
 from cove.vocabulary import NUM_SPECIAL
-from training.tasks.list_completion import ListCompletion
+
+if TYPE_CHECKING:
+    from training.tasks.list_completion import ListCompletion
 
 _DIMENSIONS = 64
 _WINDOW = 10
@@ -23,7 +26,7 @@ _EPOCHS = 20
 
 
 def give_categories(
-    recommender: ListCompleter, task: ListCompletion, seed: int, warn: Callable[[str], None]
+    recommender: ListCompleter, task: "ListCompletion", seed: int, warn: Callable[[str], None]
 ) -> None:
     """Set the categories of a recommender that takes them; others are left as they are.
 

@@ -32,13 +32,17 @@ _ClickError: type[Exception] = typer.BadParameter.__mro__[2]
 @app.command(name="train")
 def train_command(
     recommender: Annotated[str, typer.Argument(help="Which one, like fans or sasrec.")],
-    data: Annotated[str, typer.Option("--data", help="Data set name, or a file of lists.")],
+    data: Annotated[str, typer.Option("--data", help="Data set name, or a file.")],
     output: Annotated[Path, typer.Option("--output", help="Where the artifact goes.")],
     directory: Annotated[
         Path | None, typer.Option("--from", help="Folder that holds the data set.")
     ] = None,
     code_sizes: Annotated[
-        str | None, typer.Option("--cove", help="COVE on items: codes per level, like 500,10.")
+        str | None,
+        typer.Option("--cove", "--item-cove", help="COVE on items: codes per level, like 500,10."),
+    ] = None,
+    user_code_sizes: Annotated[
+        str | None, typer.Option("--user-cove", help="COVE on users, where a task knows them.")
     ] = None,
     codes_from: Annotated[
         Path | None,
@@ -71,9 +75,11 @@ def train_command(
 
     values: dict[str, Any] = read_settings_file(settings_file) if settings_file else {}
     values |= parse_overrides(overrides or [])
-    sizes = parse_code_sizes(code_sizes) if code_sizes else None
+    sizes, user_sizes = (
+        parse_code_sizes(text) if text else None for text in (code_sizes, user_code_sizes)
+    )
     source = None if codes_from is None else read_manifest(codes_from).id
-    settings = resolve(recommender, data, sizes, seed, values, source)
+    settings = resolve(recommender, data, sizes, seed, values, source, user_sizes)
     output = output.absolute()
     place = Place(directory, output, device, restart, overwrite, codes_from)
     try:

@@ -13,48 +13,28 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
-from cove.batches import ListBatch
+from cove.batches import Batch
+from cove.embedding import EntityEmbedding
 from cove.errors import CoveError
 from cove.objective import Objective
 from cove.quantization import LevelUse, code_use
-from cove.recommenders import ListCompleter
+from cove.recommenders import Recommender
+from training.optimisation import Optimizer, TrainingSettings
 
 
 class TrainingError(CoveError):
     """Training cannot go on; the sentence says why and what to change."""
 
 
-class TrainingSettings(BaseModel):
-    """Optimisation, the same for every recommender."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: int = Field(default=10, ge=1)
-    """At most; a curriculum spreads its steps over them."""
-    batch_size: int = Field(default=128, ge=1)
-    """Lists a step. Section 4.1 has 256; validation on `aotm` preferred more, smaller steps."""
-    learning_rate: float = Field(default=0.003, gt=0)
-    """Section 4.1 has 0.01; FANS on `aotm` preferred 0.003 to 0.002 and 0.005 on validation. Of
-    Adam, after `warmup_steps`; falls linearly to a tenth at the last epoch."""
-    warmup_steps: int = Field(default=40, ge=0)
-    """Steps over which the learning rate grows from 0."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    gradient_norm: float = Field(default=1.0, gt=0)
-    """Gradients longer than this are scaled down to it."""
-    patience: int = Field(default=3, ge=1)
-    """Epochs without a better validation result after which training stops."""
-
-
 class Task(Protocol):
     """What the loop asks of a task: its batches and its evaluation."""
 
-    def batches(self, size: int, generator: torch.Generator) -> Iterator[ListBatch]:
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
         """One epoch of training batches."""
 
-    def evaluate(self, recommender: ListCompleter, split: str) -> dict[str, float]:
+    def evaluate(self, recommender: Recommender, split: str) -> dict[str, float]:
         """Metrics of a split."""
 
 
@@ -111,12 +91,7 @@ def train(objective: Objective, task: Task, plan: LoopPlan, watcher: Watcher) ->
     """
     settings = plan.settings
     device = next(objective.parameters()).device
-    optimizer = torch.optim.Adam(
-        objective.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
+    optimizer = Optimizer(objective, settings)
     progress = _resume(objective, optimizer, plan, device)
     while progress.epoch < settings.epochs and not _finished(objective, progress, settings):
         _train_epoch(objective, optimizer, task, plan, progress, watcher)
@@ -130,8 +105,8 @@ def train(objective: Objective, task: Task, plan: LoopPlan, watcher: Watcher) ->
 def _finished(objective: Objective, progress: Progress, settings: TrainingSettings) -> bool:
     if progress.epoch == 0:
         return False
-    quantizer = objective.recommender.items.quantizer
-    if quantizer is not None and not quantizer.active:
+    quantizers = [entity.quantizer for entity in objective.recommender.entities().values()]
+    if any(each is not None and not each.active for each in quantizers):
         return False
     objective.recommender.start_epoch(progress.epoch - 1, settings.epochs)
     if not objective.recommender.may_stop(progress.epoch - 1, settings.epochs):
@@ -141,7 +116,7 @@ def _finished(objective: Objective, progress: Progress, settings: TrainingSettin
 
 def _train_epoch(
     objective: Objective,
-    optimizer: torch.optim.Adam,
+    optimizer: Optimizer,
     task: Task,
     plan: LoopPlan,
     progress: Progress,
@@ -158,8 +133,8 @@ def _train_epoch(
     sums, steps, revived = torch.zeros(3), 0, 0
     for batch in task.batches(settings.batch_size, generator):
         progress.steps += 1
-        _set_learning_rate(optimizer, settings, epoch, progress.steps)
-        parts = _train_step(objective, optimizer, batch, settings)
+        optimizer.set_learning_rate(epoch, progress.steps)
+        parts = _train_step(objective, optimizer, batch)
         sums, steps = sums + parts, steps + 1
         if not math.isfinite(float(parts.sum())):
             raise TrainingError(
@@ -189,73 +164,60 @@ def _train_epoch(
 
 def _start_codes(objective: Objective, seed: int, epoch: int) -> bool:
     """Start the codes where it is time to; whether that happened."""
-    quantizer = objective.recommender.items.quantizer
-    if quantizer is None or quantizer.active or epoch < quantizer.settings.first_epoch:
-        return False
-    objective.recommender.items.start_codes(seed)
-    return True
+    started = False
+    for entity in objective.recommender.entities().values():
+        quantizer = entity.quantizer
+        if quantizer is None or quantizer.active or epoch < quantizer.settings.first_epoch:
+            continue
+        entity.start_codes(seed)
+        started = True
+    return started
 
 
-def _set_learning_rate(
-    optimizer: torch.optim.Adam, settings: TrainingSettings, epoch: int, taken: int
-) -> None:
-    rate = settings.learning_rate * (1 - 0.9 * epoch / max(1, settings.epochs - 1))
-    if settings.warmup_steps:
-        rate *= min(1.0, taken / settings.warmup_steps)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def _train_step(
-    objective: Objective,
-    optimizer: torch.optim.Adam,
-    batch: ListBatch,
-    settings: TrainingSettings,
-) -> Tensor:
+def _train_step(objective: Objective, optimizer: Optimizer, batch: Batch) -> Tensor:
     """One update; the unweighted losses [3] on the CPU."""
-    on_gpu = batch.inputs.is_cuda
-    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=on_gpu):
+    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=batch[0].is_cuda):
         total, parts = objective(batch)
-    optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    torch.nn.utils.clip_grad_norm_(objective.parameters(), settings.gradient_norm)
-    optimizer.step()
+    optimizer.step(total)
     return torch.stack([part.detach().float() for part in parts]).cpu()
 
 
-def _revive(recommender: ListCompleter, steps: int) -> int:
-    quantizer = recommender.items.quantizer
-    if quantizer is None:
-        return 0
-    interval = quantizer.settings.revival_interval
-    return recommender.items.revive() if interval and steps % interval == 0 else 0
+def _revive(recommender: Recommender, steps: int) -> int:
+    moved = 0
+    for entity in recommender.entities().values():
+        interval = 0 if entity.quantizer is None else entity.quantizer.settings.revival_interval
+        if interval and steps % interval == 0:
+            moved += entity.revive()
+    return moved
 
 
-def _watch_codes(recommender: ListCompleter, revived: int, watcher: Watcher) -> dict[str, float]:
+def _watch_codes(recommender: Recommender, revived: int, watcher: Watcher) -> dict[str, float]:
     values: dict[str, float] = {}
-    for use in item_code_use(recommender):
-        values[f"codes_used_level_{use.level}"] = use.ratio
-        values[f"perplexity_level_{use.level}"] = use.perplexity
-        if use.ratio < 0.1:
-            watcher.warn(
-                f"level {use.level} has collapsed: the catalogue uses {use.used} of its "
-                f"{use.size} codes"
-            )
+    for name, entity in recommender.entities().items():
+        prefix = "" if name == "item" else f"{name}_"
+        for use in entity_code_use(entity):
+            values[f"{prefix}codes_used_level_{use.level}"] = use.ratio
+            values[f"{prefix}perplexity_level_{use.level}"] = use.perplexity
+            if use.ratio < 0.1:
+                watcher.warn(
+                    f"level {use.level} of the {name}s has collapsed: all {name}s together use "
+                    f"{use.used} of its {use.size} codes"
+                )
     if values:
         values["codes_revived"] = float(revived)
     return values
 
 
-def item_code_use(recommender: ListCompleter) -> list[LevelUse]:
-    """Use of each level's codes by the whole catalogue; empty without COVE."""
-    quantizer = recommender.items.quantizer
+def entity_code_use(entity: EntityEmbedding) -> list[LevelUse]:
+    """Use of each level's codes by all entities; empty without COVE."""
+    quantizer = entity.quantizer
     if quantizer is None or not quantizer.active:
         return []
-    return code_use(recommender.items.codes().cpu(), quantizer.settings.code_sizes)
+    return code_use(entity.codes().cpu(), quantizer.settings.code_sizes)
 
 
 def save_checkpoint(
-    plan: LoopPlan, objective: Objective, optimizer: torch.optim.Adam, progress: Progress
+    plan: LoopPlan, objective: Objective, optimizer: Optimizer, progress: Progress
 ) -> None:
     """Write the checkpoint beside its place, then rename: a kill leaves the old or the new."""
     content: dict[str, Any] = {
@@ -296,7 +258,7 @@ def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str,
 
 
 def _resume(
-    objective: Objective, optimizer: torch.optim.Adam, plan: LoopPlan, device: torch.device
+    objective: Objective, optimizer: Optimizer, plan: LoopPlan, device: torch.device
 ) -> Progress:
     content = read_checkpoint(plan.checkpoint, device)
     if content is None:

@@ -5,16 +5,19 @@ from typing import Any
 
 import torch
 
-from cove.artifact import Artifact, read_artifact
+from cove.artifact import Artifact, Manifest, read_artifact
 from cove.batches import ListBatch, pad_lists
 from cove.errors import DataError
+from cove.recommenders import LISTS, ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD
-from training.datasets import DATASETS, ListFilter, load_lists
+from training.datasets import DATASETS, ClickFilter, ListFilter, load_clicks, load_lists
+from training.tasks import PreparedTask
+from training.tasks.click_through import prepare_clicks
 from training.tasks.list_completion import prepare
 
 
 def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
-    """Test metrics of an artifact, on the test lists that its seed makes of its data.
+    """Test metrics of an artifact, on the test data that its seed makes of its data.
 
     Raises:
         DataError: the data in `directory` are not those that the artifact was trained on.
@@ -31,21 +34,34 @@ def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
         )
     else:
         name, folder = manifest.data_name, directory
-    data = load_lists(name, folder, ListFilter(**manifest.training["filter"]))
-    if data.sha256 != manifest.data_sha256:
+    task = _test_data(manifest, name, folder)
+    if task.data.sha256 != manifest.data_sha256:
         raise DataError(f"{directory} is not the data that {manifest.id} was trained on")
-    task = prepare(data, manifest.seed)
-    return task.evaluate(artifact.load_recommender(), "test")
+    return task.test_metrics(artifact.load_recommender())[0]
+
+
+def _test_data(manifest: Manifest, name: str, folder: Path | None) -> PreparedTask:
+    trained = manifest.training
+    if manifest.task == LISTS:
+        return prepare(load_lists(name, folder, ListFilter(**trained["filter"])), manifest.seed)
+    clicks = load_clicks(name, folder, ClickFilter(**trained["filter"]))
+    return prepare_clicks(clicks, manifest.seed, trained["split"])
 
 
 def complete_offline(directory: Path, items: list[str], k: int) -> dict[str, Any]:
     """Complete one list of external ids; popularity answers where none of them is known."""
     artifact = read_artifact(directory)
+    recommender = artifact.load_recommender()
+    if not isinstance(recommender, ListCompleter):
+        raise DataError(
+            f"{artifact.manifest.id} scores clicks and completes no lists: serve it, and ask "
+            "POST /score-clicks"
+        )
     tables = artifact.items
     given, unknown = tables.vocabulary.encode(items)
     if given:
         batch = ListBatch(pad_lists([given]), torch.zeros((1, 0), dtype=torch.int64))
-        indices, scores = artifact.load_recommender().complete(batch, k)
+        indices, scores = recommender.complete(batch, k)
         ranked = [
             (index, score)
             for index, score in zip(indices[0].tolist(), scores[0].tolist(), strict=True)

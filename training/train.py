@@ -3,17 +3,13 @@
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from cove.artifact import (
     MANIFEST,
-    EntityTables,
     Manifest,
     check_output,
-    item_tables,
     read_artifact,
     read_manifest,
     write_artifact,
@@ -22,32 +18,19 @@ from cove.errors import CoveError, SettingsError
 from cove.objective import Objective
 from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
-from cove.vocabulary import NUM_SPECIAL
-from training.categories import give_categories
-from training.datasets import ListData, load_lists
-from training.datasets.stats import list_stats
-from training.evaluation.baselines import ItemCooccurrence, MostPopular
-from training.evaluation.metrics import list_metrics, mean_metrics
 from training.loop import (
     LoopPlan,
     Progress,
     Watcher,
-    item_code_use,
+    entity_code_use,
     read_checkpoint,
     seed_everything,
     train,
 )
+from training.optimisation import choose_sparse_tables
 from training.registry.queries import Registry
 from training.run_settings import RunSettings
-from training.tasks.list_completion import (
-    CUTOFFS,
-    SELECTION_METRIC,
-    ListCompletion,
-    prepare,
-    rank_lists,
-)
-
-TASK = "list_completion"
+from training.tasks import Data, PreparedTask, load_data, prepare_task
 
 
 @dataclass(frozen=True)
@@ -89,18 +72,18 @@ def run_training(
     place: Place,
     registry: Registry,
     watcher: Watcher,
-    data: ListData | None = None,
+    data: Data | None = None,
 ) -> Manifest:
     """Train, evaluate, write the artifact and register it; resumes where a kill left off.
 
-    data: the filtered lists, where they are loaded already.
+    data: the filtered data, where they are loaded already.
 
     Raises:
         CoveError: one sentence on what is wrong with the data, the settings or the place.
     """
     check_output(place.output)
     if data is None:
-        data = load_lists(settings.data, place.data_directory, settings.filter)
+        data = load_data(settings, place.data_directory)
     fingerprint = settings.fingerprint(data.sha256)
     done = _already_trained(place, fingerprint)
     if done is not None:
@@ -111,13 +94,13 @@ def run_training(
     device = pick_device(place.device)
     # On a GPU some operations have no deterministic form: there it is tried, not promised.
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    task = prepare(data, settings.seed).to(device)
+    task = prepare_task(settings, data).to(device)
     objective = _new_objective(settings, task, watcher)
     if place.codes_from is not None:
         _take_codes(objective, task, place.codes_from, settings.seed)
     objective = objective.to(device)
     run_id = registry.start_run(
-        task=TASK,
+        task=task.name,
         recommender=settings.recommender,
         data_name=data.name,
         seed=settings.seed,
@@ -127,15 +110,20 @@ def run_training(
         run_id=run_id,
     )
     plan = LoopPlan(
-        settings.training, settings.seed, SELECTION_METRIC, place.checkpoint, fingerprint, run_id
+        settings.training,
+        settings.seed,
+        task.selection_metric,
+        place.checkpoint,
+        fingerprint,
+        run_id,
     )
     try:
         progress = train(objective, task, plan, _Recorder(registry, run_id, watcher))
-        by_list = task.evaluate_lists(objective.recommender, "test")
-        tests = mean_metrics(by_list)
+        recommender = objective.recommender
+        tests, by_unit = task.test_metrics(recommender)
         manifest = _manifest(settings, task, objective, progress, tests, fingerprint, run_id)
-        items = _tables(task, objective)
-        manifest = write_artifact(place.output, manifest, objective.recommender, items, by_list)
+        tables = task.tables(recommender)
+        manifest = write_artifact(place.output, manifest, recommender, tables, by_unit)
     except CoveError as error:
         registry.fail_run(run_id, str(error))
         raise
@@ -180,46 +168,48 @@ def _resumable_run(place: Place, fingerprint: str) -> str | None:
     return run_id
 
 
-def _new_objective(settings: RunSettings, task: ListCompletion, watcher: Watcher) -> Objective:
+def _new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) -> Objective:
     seed_everything(settings.seed, 0)
-    quantizer, num_items = settings.quantizer, len(task.vocabulary)
-    if quantizer is not None and quantizer.code_sizes[0] > num_items:
-        raise SettingsError(
-            f"code_sizes must not exceed the {num_items} items of the training lists: "
-            f"got {quantizer.code_sizes[0]}"
-        )
-    recommender = build_recommender(settings.recommender, settings.model, num_items, quantizer)
-    give_categories(recommender, task, settings.seed, watcher.warn)
-    recommender.start_from_popularity(task.popularity())
+    sizes = {entity: len(vocabulary) for entity, vocabulary in task.vocabularies().items()}
+    for entity, quantizer in settings.quantizers().items():
+        if quantizer.code_sizes[0] > sizes[entity]:
+            raise SettingsError(
+                f"code_sizes must not exceed the {sizes[entity]} {entity}s of the training data: "
+                f"got {quantizer.code_sizes[0]}"
+            )
+    recommender = build_recommender(
+        settings.recommender,
+        settings.model,
+        sizes["item"],
+        settings.quantizer,
+        sizes.get("user"),
+        settings.user_quantizer,
+    )
+    choose_sparse_tables(recommender, settings.training)
+    task.start(recommender, settings.seed, watcher.warn)
     return Objective(recommender, settings.objective)
 
 
-def _take_codes(objective: Objective, task: ListCompletion, source: Path, seed: int) -> None:
+def _take_codes(objective: Objective, task: PreparedTask, source: Path, seed: int) -> None:
+    """Give every entity with COVE the codes that k-means finds in another model's embeddings."""
     artifact = read_artifact(source)
-    if artifact.items.vocabulary.ids != task.vocabulary.ids:
-        raise SettingsError(
-            f"{source} knows other items: codes are taken from a model of the same data and seed"
-        )
-    quantizer = objective.recommender.items.quantizer
-    assert isinstance(quantizer, FixedCodes)
-    quantizer.take_from(artifact.items.embeddings, seed)
-
-
-def _tables(task: ListCompletion, objective: Objective) -> EntityTables:
-    data, ids = task.data, task.vocabulary.ids
-    titles, categories = data.titles, data.categories
-    return item_tables(
-        objective.recommender,
-        task.vocabulary,
-        task.popularity(),
-        None if titles is None else [titles.get(item, str(item)) for item in ids],
-        None if categories is None else [categories.get(item, []) for item in ids],
-    )
+    tables = {"item": artifact.items, "user": artifact.users}
+    for name, entity in objective.recommender.entities().items():
+        if entity.quantizer is None:
+            continue
+        found = tables[name]
+        if found is None or found.vocabulary.ids != task.vocabularies()[name].ids:
+            raise SettingsError(
+                f"{source} knows other {name}s: codes are taken from a model of the same data and "
+                "seed"
+            )
+        assert isinstance(entity.quantizer, FixedCodes)
+        entity.quantizer.take_from(found.embeddings, seed)
 
 
 def _manifest(
     settings: RunSettings,
-    task: ListCompletion,
+    task: PreparedTask,
     objective: Objective,
     progress: Progress,
     tests: dict[str, float],
@@ -228,55 +218,34 @@ def _manifest(
 ) -> Manifest:
     recommender = objective.recommender
     metrics = {"valid": task.evaluate(recommender, "valid"), "test": tests}
-    metrics |= baseline_metrics(task)
-    use = item_code_use(recommender)
-    quantizer = settings.quantizer
-    counts: dict[str, Any] = list_stats(task.data)
-    counts |= {f"{split}_lists": len(getattr(task, split)) for split in ("train", "valid", "test")}
+    metrics |= task.baseline_metrics()
+    use = {name: entity_code_use(entity) for name, entity in recommender.entities().items()}
     return Manifest(
-        task=TASK,
+        task=task.name,
         recommender=settings.recommender,
         settings=settings.model,
-        quantizers={} if quantizer is None else {"item": quantizer.model_dump(mode="json")},
+        quantizers={
+            entity: quantizer.model_dump(mode="json")
+            for entity, quantizer in settings.quantizers().items()
+        },
         training={
             "fingerprint": fingerprint,
             "filter": settings.filter.model_dump(mode="json"),
+            "split": settings.split,
             "objective": settings.objective.model_dump(),
             "optimisation": settings.training.model_dump(),
         },
-        num_items=len(task.vocabulary),
-        counts=counts,
+        num_items=len(task.vocabularies()["item"]),
+        counts=task.counts(),
         data_name=task.data.name,
         data_sha256=task.data.sha256,
         seed=settings.seed,
         epochs=progress.best_epoch,
         metrics=metrics,
-        code_use={"item": use} if use else {},
+        code_use={name: levels for name, levels in use.items() if levels},
         code_version="",
         run_id=run_id,
     )
-
-
-def baseline_metrics(task: ListCompletion) -> dict[str, dict[str, float]]:
-    """Test metrics of the simple baselines, which any model has to beat."""
-    num_items = len(task.vocabulary)
-    popularity = torch.cat([torch.zeros(NUM_SPECIAL, dtype=torch.int64), task.popularity()])
-    baselines = {
-        "most_popular": MostPopular(popularity),
-        "item_cooccurrence": ItemCooccurrence(_known(task, num_items), num_items),
-    }
-    return {
-        f"test_{name}": list_metrics(*_ranked(baseline, task), CUTOFFS)
-        for name, baseline in baselines.items()
-    }
-
-
-def _ranked(baseline: object, task: ListCompletion) -> tuple[Tensor, Tensor]:
-    return rank_lists(baseline, task.test, max(CUTOFFS))
-
-
-def _known(task: ListCompletion, num_items: int) -> list[list[int]]:
-    return [[i for i in one if i < NUM_SPECIAL + num_items] for one in task.train.lists()]
 
 
 def _register(registry: Registry, manifest: Manifest, place: Place) -> None:

@@ -7,17 +7,21 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-_SHOWN = ("loss", "valid_ndcg_at_10", "valid_hit_at_10")
+_SHOWN = ("loss", "valid_auc", "valid_log_loss", "valid_ndcg_at_10", "valid_hit_at_10")
 
 
 def epoch_line(epoch: int, num_epochs: int, values: dict[str, float]) -> str:
     """One line on an epoch: loss, validation, code use, seconds."""
-    parts = [f"{name.removeprefix('valid_')} {values[name]:.4f}" for name in _SHOWN]
-    level = 1
-    while f"codes_used_level_{level}" in values:
-        used, perplexity = values[f"codes_used_level_{level}"], values[f"perplexity_level_{level}"]
-        parts.append(f"codes {level}: {used:.0%} used, perplexity {perplexity:.1f}")
-        level += 1
+    parts = [
+        f"{name.removeprefix('valid_')} {values[name]:.4f}" for name in _SHOWN if name in values
+    ]
+    for entity in ("", "user_"):
+        level = 1
+        while (used := values.get(f"{entity}codes_used_level_{level}")) is not None:
+            perplexity = values[f"{entity}perplexity_level_{level}"]
+            name = f"{entity.replace('_', ' ')}codes {level}"
+            parts.append(f"{name}: {used:.0%} used, perplexity {perplexity:.1f}")
+            level += 1
     return f"epoch {epoch}/{num_epochs}  " + "  ".join(parts) + f"  {values['seconds']:.1f} s"
 
 

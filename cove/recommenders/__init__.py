@@ -8,42 +8,82 @@ from pydantic import BaseModel, ValidationError
 from cove.errors import SettingsError
 from cove.quantization import QuantizerSettings
 from cove.recommenders.bag import Bag, BagSettings
-from cove.recommenders.base import ListCompleter, Prediction
+from cove.recommenders.base import ListCompleter, Prediction, Recommender
 from cove.recommenders.bert4rec import Bert4Rec, Bert4RecSettings
 from cove.recommenders.car import Car, CarSettings
 from cove.recommenders.caser import Caser, CaserSettings
+from cove.recommenders.dcn import Dcn, DcnSettings
+from cove.recommenders.deepfm import DeepFm, DeepFmSettings
+from cove.recommenders.factorization_machine import (
+    FactorizationMachine,
+    FactorizationMachineSettings,
+)
 from cove.recommenders.fans import Fans, FansSettings
 from cove.recommenders.fans_two_stage import FansTwoStage, FansTwoStageSettings
+from cove.recommenders.fibinet import FibiNet, FibiNetSettings
+from cove.recommenders.finalmlp import FinalMlp, FinalMlpSettings
 from cove.recommenders.gru4rec import Gru4Rec, Gru4RecSettings
+from cove.recommenders.logistic_regression import LogisticRegression, LogisticRegressionSettings
 from cove.recommenders.sasrec import SasRec, SasRecSettings
+
+LISTS = "list_completion"
+CLICKS = "click_through"
 
 
 class Entry(NamedTuple):
     """A recommender's class, its settings and the task that it is for."""
 
-    build: Callable[..., ListCompleter]
+    build: Callable[..., Recommender]
     settings: type[BaseModel]
     task: str
 
 
 RECOMMENDERS: dict[str, Entry] = {
-    "caser": Entry(Caser, CaserSettings, "list_completion"),
-    "gru4rec": Entry(Gru4Rec, Gru4RecSettings, "list_completion"),
-    "sasrec": Entry(SasRec, SasRecSettings, "list_completion"),
-    "car": Entry(Car, CarSettings, "list_completion"),
-    "bert4rec": Entry(Bert4Rec, Bert4RecSettings, "list_completion"),
-    "fans": Entry(Fans, FansSettings, "list_completion"),
-    "fans_two_stage": Entry(FansTwoStage, FansTwoStageSettings, "list_completion"),
-    "bag": Entry(Bag, BagSettings, "list_completion"),
+    "caser": Entry(Caser, CaserSettings, LISTS),
+    "gru4rec": Entry(Gru4Rec, Gru4RecSettings, LISTS),
+    "sasrec": Entry(SasRec, SasRecSettings, LISTS),
+    "car": Entry(Car, CarSettings, LISTS),
+    "bert4rec": Entry(Bert4Rec, Bert4RecSettings, LISTS),
+    "fans": Entry(Fans, FansSettings, LISTS),
+    "fans_two_stage": Entry(FansTwoStage, FansTwoStageSettings, LISTS),
+    "bag": Entry(Bag, BagSettings, LISTS),
+    "logistic_regression": Entry(LogisticRegression, LogisticRegressionSettings, CLICKS),
+    "factorization_machine": Entry(FactorizationMachine, FactorizationMachineSettings, CLICKS),
+    "dcn": Entry(Dcn, DcnSettings, CLICKS),
+    "deepfm": Entry(DeepFm, DeepFmSettings, CLICKS),
+    "fibinet": Entry(FibiNet, FibiNetSettings, CLICKS),
+    "finalmlp": Entry(FinalMlp, FinalMlpSettings, CLICKS),
 }
 
-__all__ = ["RECOMMENDERS", "ListCompleter", "Prediction", "build_recommender"]
+__all__ = [
+    "CLICKS",
+    "LISTS",
+    "RECOMMENDERS",
+    "Entry",
+    "ListCompleter",
+    "Prediction",
+    "Recommender",
+    "build_recommender",
+    "recommenders_for",
+]
+
+
+def recommenders_for(task: str) -> list[str]:
+    """The names of a task's recommenders."""
+    return [name for name, entry in RECOMMENDERS.items() if entry.task == task]
 
 
 def build_recommender(
-    name: str, settings: dict[str, object], num_items: int, quantizer: QuantizerSettings | None
-) -> ListCompleter:
+    name: str,
+    settings: dict[str, object],
+    num_items: int,
+    quantizer: QuantizerSettings | None = None,
+    num_users: int | None = None,
+    user_quantizer: QuantizerSettings | None = None,
+) -> Recommender:
     """Make a new recommender with random weights (torch's global generator).
+
+    quantizer: COVE on items; num_users, user_quantizer: for the recommenders that know users.
 
     Raises:
         SettingsError: unknown name, or settings that its rules forbid.
@@ -55,7 +95,11 @@ def build_recommender(
         checked = entry.settings.model_validate(settings)
     except ValidationError as error:
         raise SettingsError(first_problem(error)) from None
-    return entry.build(checked, num_items, quantizer)
+    if entry.task == LISTS:
+        return entry.build(checked, num_items, quantizer)
+    if num_users is None:
+        raise SettingsError(f"{name} needs users: num_users is missing")
+    return entry.build(checked, num_users, num_items, user_quantizer, quantizer)
 
 
 def first_problem(error: ValidationError) -> str:

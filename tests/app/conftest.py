@@ -9,7 +9,8 @@ import torch
 
 from app.main import create_app
 from app.settings import Settings
-from cove.artifact import Manifest, item_tables, write_artifact
+from cove.artifact import Manifest, write_artifact
+from cove.entity_tables import entity_tables
 from cove.quantization import QuantizerSettings, code_use
 from cove.recommenders import RECOMMENDERS, build_recommender
 from cove.vocabulary import Vocabulary
@@ -41,7 +42,9 @@ def make_artifact(
     recommender = build_recommender(recommender_name, settings, NUM_ITEMS, quantizer).eval()
     recommender.items.start_codes(seed)
     popularity = torch.arange(NUM_ITEMS, 0, -1)
-    tables = item_tables(recommender, Vocabulary(IDS), popularity, TITLES, [["Drama"]] * NUM_ITEMS)
+    tables = entity_tables(
+        recommender.items, Vocabulary(IDS), popularity, TITLES, [["Drama"]] * NUM_ITEMS
+    )
     uses = code_use(tables.codes, code_sizes) if code_sizes else []
     manifest = Manifest(
         task="list_completion", recommender=recommender_name, settings=settings,
@@ -50,7 +53,7 @@ def make_artifact(
         seed=seed, epochs=1, metrics={"test": {"ndcg_at_10": 0.5}},
         code_use={"item": uses}, code_version="",
     )  # fmt: skip
-    return write_artifact(directory, manifest, recommender, tables).id
+    return write_artifact(directory, manifest, recommender, {"item": tables}).id
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from app.services.served_model import ServedModel
 from app.settings import Settings
 from cove.artifact import read_artifact
 from cove.batches import ListBatch
-from cove.recommenders import RECOMMENDERS
+from cove.recommenders import LISTS, recommenders_for
 from tests.app.conftest import IDS, NUM_ITEMS, ODD_IDS, TITLES, make_artifact
 
 
@@ -36,7 +36,7 @@ def test_a_list_is_completed_by_items_it_does_not_hold(client: TestClient) -> No
     assert "codes" not in answer["items"][0]
 
 
-@pytest.mark.parametrize("name", RECOMMENDERS)
+@pytest.mark.parametrize("name", recommenders_for(LISTS))
 def test_every_recommender_is_served_and_pays_nothing_for_cove(tmp_path: Path, name: str) -> None:
     plain = make_artifact(tmp_path / "plain", (), recommender_name=name)
     aware = make_artifact(tmp_path / "aware", (12, 4), recommender_name=name)
@@ -119,7 +119,7 @@ def test_explain_counts_the_given_items_that_share_each_code(client: TestClient)
 def test_many_lists_are_completed_in_one_call_as_each_alone(
     client: TestClient, monkeypatch
 ) -> None:
-    model = client.app.state.store.active()
+    model = client.app.state.store.active(LISTS)
     calls = []
     whole = model.recommender.complete
     monkeypatch.setattr(

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from cove.artifact import Manifest, item_tables, write_artifact
+from cove.artifact import Manifest, write_artifact
+from cove.entity_tables import entity_tables
 from cove.quantization import QuantizerSettings, code_use
 from cove.recommenders import ListCompleter
 from cove.vocabulary import Vocabulary
@@ -25,8 +26,8 @@ FILES = [
 def write(directory: Path, recommender: ListCompleter, name: str, **changes: object) -> Manifest:
     quantizer = recommender.items.quantizer
     chosen = None if quantizer is None else quantizer.settings
-    tables = item_tables(
-        recommender,
+    tables = entity_tables(
+        recommender.items,
         Vocabulary(IDS),
         torch.arange(NUM_ITEMS),
         [f"Title of {external}" for external in IDS],
@@ -49,7 +50,7 @@ def write(directory: Path, recommender: ListCompleter, name: str, **changes: obj
         "code_version": "",
         "run_id": "0123",
     }
-    return write_artifact(directory, Manifest(**(content | changes)), recommender, tables)
+    return write_artifact(directory, Manifest(**(content | changes)), recommender, {"item": tables})
 
 
 def recommender_with(variant: str, name: str = "fans") -> ListCompleter:

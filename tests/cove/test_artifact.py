@@ -10,7 +10,7 @@ import torch
 from cove.artifact import EVALUATION, MANIFEST, Artifact, Manifest, read_artifact
 from cove.batches import ListBatch, pad_lists
 from cove.quantization import QuantizerSettings, code_use
-from cove.recommenders import RECOMMENDERS
+from cove.recommenders import LISTS, recommenders_for
 from cove.vocabulary import NUM_SPECIAL
 from tests.cove.artifacts import FILES, IDS, NUM_ITEMS, recommender_with, write
 from tests.cove.worlds import VARIANTS, build
@@ -22,7 +22,7 @@ def as_json(manifest: Manifest) -> object:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("name", RECOMMENDERS)
+@pytest.mark.parametrize("name", recommenders_for(LISTS))
 def test_a_reloaded_recommender_gives_the_very_same_scores(tmp_path, name, variant):
     recommender = recommender_with(variant, name)
     torch.manual_seed(7)

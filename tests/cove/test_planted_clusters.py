@@ -5,7 +5,7 @@ import torch
 from sklearn.metrics import normalized_mutual_info_score
 
 from cove.quantization import QuantizerSettings
-from cove.recommenders import RECOMMENDERS
+from cove.recommenders import LISTS, recommenders_for
 from cove.vocabulary import NUM_SPECIAL
 from tests.cove.worlds import build, groups, train
 
@@ -32,12 +32,12 @@ def agreement(name: str, warm_up: bool = False, **settings: str) -> float:
 
 
 @pytest.mark.parametrize("gradient", ["straight_through", "direct"])
-@pytest.mark.parametrize("name", RECOMMENDERS)
+@pytest.mark.parametrize("name", recommenders_for(LISTS))
 def test_codes_that_start_from_k_means_after_a_warm_up_find_the_groups(name, gradient):
     assert agreement(name, warm_up=True, initialization="kmeans", gradient=gradient) > 0.99
 
 
-@pytest.mark.parametrize("name", RECOMMENDERS)
+@pytest.mark.parametrize("name", recommenders_for(LISTS))
 def test_codes_that_start_from_random_items_find_nearly_all_groups(name):
     # two codes may share one group while another code holds two: .94 if once, .87 if twice
     assert agreement(name) > 0.85

@@ -16,7 +16,6 @@ from training.datasets.splitting import split_lists
 from training.datasets.tables import ListData
 from training.evaluation.baselines import ItemCooccurrence
 from training.tasks.list_completion import ListCompletion, ListSet, prepare, rank_lists
-from training.train import baseline_metrics
 
 HALVES = st.tuples(
     st.lists(st.integers(NUM_SPECIAL, 40), min_size=0, max_size=6),
@@ -171,7 +170,7 @@ def test_a_list_of_which_nothing_given_is_known_is_still_measured(tiny: Path) ->
     (row,) = split_lists(10, 0).test
     lists[row] = ["new", "newer", "a", "b"]
     task = prepare(lists_of(lists), 0)
-    popular = baseline_metrics(task)["test_most_popular"]
+    popular = task.baseline_metrics()["test_most_popular"]
     assert popular["hit_at_5"] == 1.0
 
 

@@ -14,13 +14,12 @@ from tests.training.worlds import Watcher
 from training.loop import (
     LoopPlan,
     TrainingError,
-    TrainingSettings,
-    _set_learning_rate,
-    item_code_use,
+    entity_code_use,
     read_checkpoint,
     seed_everything,
     train,
 )
+from training.optimisation import TrainingSettings
 
 SMALL: dict[str, object] = {"dimensions": 16, "layers": 1, "heads": 2, "max_length": 12}
 
@@ -98,27 +97,6 @@ def test_a_stopped_run_that_is_resumed_stays_stopped(tmp_path: Path) -> None:
         assert torch.equal(one, other)
 
 
-def test_the_learning_rate_grows_over_the_warm_up_and_falls_to_a_tenth() -> None:
-    settings = TrainingSettings(epochs=5, learning_rate=0.01, warmup_steps=4)
-    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
-
-    def rate(epoch: int, taken: int) -> float:
-        _set_learning_rate(optimizer, settings, epoch, taken)
-        return float(optimizer.param_groups[0]["lr"])
-
-    assert [rate(0, taken) for taken in (1, 2, 4, 5)] == pytest.approx([0.0025, 0.005, 0.01, 0.01])
-    assert [rate(epoch, 9) for epoch in range(5)] == pytest.approx(
-        [0.01, 0.00775, 0.0055, 0.00325, 0.001]
-    )
-
-
-def test_the_learning_rate_of_a_single_epoch_is_the_whole_one() -> None:
-    settings = TrainingSettings(epochs=1, learning_rate=0.01, warmup_steps=0)
-    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)])
-    _set_learning_rate(optimizer, settings, 0, 1)
-    assert optimizer.param_groups[0]["lr"] == 0.01
-
-
 def test_each_seed_and_epoch_draws_its_own_numbers() -> None:
     drawn = set()
     for seed in range(3):
@@ -145,7 +123,7 @@ def test_an_epoch_says_losses_validation_and_code_use(tmp_path: Path) -> None:
 def test_codebooks_wait_for_their_warm_up(tmp_path: Path) -> None:
     waiting = QuantizerSettings(code_sizes=(5, 2), initialization="kmeans", warmup_epochs=2)
     model = objective(quantizer=waiting)
-    assert item_code_use(model.recommender) == []
+    assert entity_code_use(model.recommender.items) == []
     progress = train(model, Scripted([0.1, 0.2, 0.3]), plan(tmp_path, epochs=3), Watcher())
     started = ["codes_used_level_1" in values for values in progress.history]
     assert started == [False, False, True]
@@ -168,7 +146,9 @@ def test_a_collapsed_level_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(model.recommender.items, "codes", lambda: one_code)
     watcher = Watcher()
     train(model, Scripted([0.1]), plan(tmp_path, epochs=1), watcher)
-    assert watcher.warnings == ["level 1 has collapsed: the catalogue uses 1 of its 15 codes"]
+    assert watcher.warnings == [
+        "level 1 of the items has collapsed: all items together use 1 of its 15 codes"
+    ]
 
 
 def test_no_checkpoint_is_read_as_none(tmp_path: Path) -> None:

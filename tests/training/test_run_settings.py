@@ -52,7 +52,7 @@ def test_without_code_sizes_the_recommender_is_plain() -> None:
 @pytest.mark.parametrize("recommender", list(RECOMMENDERS))
 def test_the_defaults_of_every_recommender_are_allowed(recommender: str) -> None:
     run = resolve(recommender, "mine.csv", (50, 5), 3, {})
-    assert RECOMMENDERS[recommender].settings(**run.model).model_dump() == run.model
+    assert RECOMMENDERS[recommender].settings(**run.model).model_dump(mode="json") == run.model
     assert RunSettings.model_validate_json(run.model_dump_json()) == run
 
 

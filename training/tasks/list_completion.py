@@ -4,18 +4,23 @@ Everything that training knows (vocabulary, popularity, co-occurrence) comes fro
 lists alone. All lists live on the device as one flat tensor; batches hold lists of like length.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from cove.batches import ListBatch
+from cove.entity_tables import EntityTables, entity_tables
 from cove.errors import DataError
-from cove.recommenders import ListCompleter
+from cove.recommenders import LISTS, ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId, Vocabulary
+from training.categories import give_categories
 from training.datasets.splitting import split_lists
+from training.datasets.stats import list_stats
 from training.datasets.tables import ListData
+from training.evaluation.baselines import ItemCooccurrence, MostPopular
 from training.evaluation.metrics import mean_metrics, metrics_by_list
 
 CUTOFFS = (5, 10)
@@ -94,6 +99,18 @@ class ListCompletion:
     valid: ListSet
     test: ListSet
 
+    name = LISTS
+    selection_metric = SELECTION_METRIC
+
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """The ids by entity."""
+        return {"item": self.vocabulary}
+
+    def start(self, recommender: ListCompleter, seed: int, warn: Callable[[str], None]) -> None:
+        """Tell a new recommender what is known before training."""
+        give_categories(recommender, self, seed, warn)
+        recommender.start_from_popularity(self.popularity())
+
     def to(self, device: torch.device) -> "ListCompletion":
         """Move all lists to a device, in place."""
         for one in (self.train, self.valid, self.test):
@@ -117,6 +134,45 @@ class ListCompletion:
         """Every metric of every list of a split, each [n] float64, in the order of the split."""
         ranked, targets = rank_lists(completer, getattr(self, split), max(CUTOFFS))
         return metrics_by_list(ranked, targets, CUTOFFS)
+
+    def test_metrics(
+        self, recommender: ListCompleter
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Test metrics, and each of them by list."""
+        by_list = self.evaluate_lists(recommender, "test")
+        return mean_metrics(by_list), by_list
+
+    def baseline_metrics(self) -> dict[str, dict[str, float]]:
+        """Test metrics of the simple baselines, which any model has to beat."""
+        num_items = len(self.vocabulary)
+        popularity = torch.cat([torch.zeros(NUM_SPECIAL, dtype=torch.int64), self.popularity()])
+        baselines = {
+            "most_popular": MostPopular(popularity),
+            "item_cooccurrence": ItemCooccurrence(self.train.lists(), num_items),
+        }
+        return {
+            f"test_{name}": mean_metrics(self.evaluate_lists(baseline, "test"))
+            for name, baseline in baselines.items()
+        }
+
+    def counts(self) -> dict[str, Any]:
+        """What the data hold, and the lists of each split."""
+        sizes = {
+            f"{split}_lists": len(getattr(self, split)) for split in ("train", "valid", "test")
+        }
+        return dict(list_stats(self.data)) | sizes
+
+    def tables(self, recommender: ListCompleter) -> dict[str, EntityTables]:
+        """The tables of an artifact."""
+        ids, titles, categories = self.vocabulary.ids, self.data.titles, self.data.categories
+        items = entity_tables(
+            recommender.items,
+            self.vocabulary,
+            self.popularity(),
+            None if titles is None else [titles.get(item, str(item)) for item in ids],
+            None if categories is None else [categories.get(item, []) for item in ids],
+        )
+        return {"item": items}
 
 
 def rank_lists(completer: object, lists: ListSet, k: int) -> tuple[Tensor, Tensor]:

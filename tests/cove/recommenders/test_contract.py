@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cove.batches import ListBatch, pad_lists
 from cove.quantization import QuantizerSettings
-from cove.recommenders import RECOMMENDERS, ListCompleter
+from cove.recommenders import LISTS, ListCompleter, recommenders_for
 from cove.vocabulary import NUM_SPECIAL, PAD
 from tests.cove.worlds import VARIANTS, build, group_batch, groups, train
 
@@ -31,7 +31,7 @@ def quantizer(request: pytest.FixtureRequest) -> QuantizerSettings | None:
     return None if variant is None else QuantizerSettings(code_sizes=(8, 4), **variant)
 
 
-@pytest.fixture(params=RECOMMENDERS)
+@pytest.fixture(params=recommenders_for(LISTS))
 def recommender(request: pytest.FixtureRequest, quantizer) -> ListCompleter:
     made = build(request.param, NUM_ITEMS, quantizer)
     torch.manual_seed(7)
@@ -167,7 +167,7 @@ def test_targets_are_not_looked_at_when_completing(recommender):
     assert torch.equal(blind[0], seeing[0])
 
 
-@pytest.mark.parametrize("name", RECOMMENDERS)
+@pytest.mark.parametrize("name", recommenders_for(LISTS))
 def test_a_world_of_groups_is_learned(name, quantizer):
     made = build(name, NUM_ITEMS, quantizer)
     train(made, (NUM_GROUPS, GROUP_SIZE, LENGTH), steps=80)

@@ -1,0 +1,108 @@
+"""What an artifact keeps of each entity, item or user: ids, embeddings, codes, popularity.
+
+N entities, D dimensions, H levels, v codes of a level; rows as in the vocabulary.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from cove.embedding import EntityEmbedding
+from cove.vocabulary import NUM_SPECIAL, Vocabulary
+
+
+@dataclass(frozen=True)
+class EntityTables:
+    """A trained model's items, or its users."""
+
+    vocabulary: Vocabulary
+    embeddings: Tensor  # [N, D], z_c
+    codes: Tensor  # [N, H] int64
+    parents: list[Tensor]  # H − 1 times [v]
+    codebooks: list[Tensor]  # H times [v, D]
+    popularity: Tensor  # [N] int64, occurrences in training
+    titles: list[str] | None = None
+    categories: list[list[str]] | None = None
+
+
+@torch.no_grad()
+def entity_tables(
+    embedding: EntityEmbedding,
+    vocabulary: Vocabulary,
+    popularity: Tensor,
+    titles: list[str] | None = None,
+    categories: list[list[str]] | None = None,
+) -> EntityTables:
+    """Freeze trained embeddings into tables."""
+    quantizer = embedding.quantizer
+    return EntityTables(
+        vocabulary=vocabulary,
+        embeddings=embedding.all()[NUM_SPECIAL:].detach().cpu().clone(),
+        codes=embedding.codes().cpu(),
+        parents=[] if quantizer is None else [p.cpu().clone() for p in quantizer.parents()],
+        codebooks=[]
+        if quantizer is None
+        else [book.detach().cpu().clone() for book in quantizer.codebooks],
+        popularity=popularity.cpu(),
+        titles=titles,
+        categories=categories,
+    )
+
+
+def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:
+    """The files of an entity's tables, by name: items' have plain names, others a prefix."""
+    codes = {"items": tables.codes.contiguous(), "popularity": tables.popularity.contiguous()}
+    codes |= {f"parents_{i + 1}": parent.contiguous() for i, parent in enumerate(tables.parents)}
+    codes |= {f"codebook_{i + 1}": book.contiguous() for i, book in enumerate(tables.codebooks)}
+    ids = {
+        "ids": tables.vocabulary.ids,
+        "titles": tables.titles,
+        "categories": tables.categories,
+    }
+    prefix = _prefix(entity)
+    return {
+        f"{prefix}embeddings.safetensors": save({"items": tables.embeddings.contiguous()}),
+        f"{prefix}codes.safetensors": save(codes),
+        f"{prefix}vocabulary.json": as_json(ids),
+    }
+
+
+def read_tables(entity: str, content: Mapping[str, bytes]) -> EntityTables | None:
+    """An entity's tables out of an artifact's files; None where it has none of this entity.
+
+    Raises:
+        KeyError, ValueError, TypeError, SafetensorError, CoveError: the files are malformed.
+    """
+    prefix = _prefix(entity)
+    if f"{prefix}vocabulary.json" not in content:
+        return None
+    tables = load(content[f"{prefix}codes.safetensors"])
+    vocabulary = json.loads(content[f"{prefix}vocabulary.json"])
+    return EntityTables(
+        vocabulary=Vocabulary(vocabulary["ids"]),
+        embeddings=load(content[f"{prefix}embeddings.safetensors"])["items"],
+        codes=tables["items"],
+        parents=_numbered(tables, "parents_"),
+        codebooks=_numbered(tables, "codebook_"),
+        popularity=tables["popularity"],
+        titles=vocabulary["titles"],
+        categories=vocabulary["categories"],
+    )
+
+
+def as_json(content: object) -> bytes:
+    """JSON as every file of an artifact has it: equal contents give equal bytes."""
+    return f"{json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True)}\n".encode()
+
+
+def _prefix(entity: str) -> str:
+    return "" if entity == "item" else f"{entity}_"
+
+
+def _numbered(tables: dict[str, Tensor], prefix: str) -> list[Tensor]:
+    names = sorted((k for k in tables if k.startswith(prefix)), key=lambda k: int(k[len(prefix) :]))
+    return [tables[name] for name in names]

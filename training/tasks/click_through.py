@@ -1,0 +1,203 @@
+"""Click-through rate: the chance that a user clicks an item, from the two ids alone.
+
+Samples are split 8 : 1 : 1 at random or by time; vocabularies come from the training samples, and
+an id that these do not hold is PAD: it is scored as the average of the known ones. All samples
+live on the device as flat tensors. n samples of a split, U users among them.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cove.batches import ClickBatch
+from cove.entity_tables import EntityTables, entity_tables
+from cove.recommenders import CLICKS
+from cove.recommenders.clicks import ClickScorer
+from cove.vocabulary import NUM_SPECIAL, PAD, Vocabulary
+from training.datasets.clicks import ClickData
+from training.datasets.splitting import split_clicks
+from training.datasets.stats import click_stats
+from training.evaluation.click_metrics import metrics_by_user, overall_metrics
+from training.evaluation.metrics import mean_metrics
+
+SELECTION_METRIC = "auc"
+"""What validation is judged by."""
+_EVALUATION_BATCH = 8192
+_PRIOR = 10.0
+"""Samples at the overall rate that an item's click rate starts from, in the baseline."""
+
+
+@dataclass
+class SampleSet:
+    """The samples of a split."""
+
+    users: Tensor  # [n] int64 indices, PAD where training does not know the user
+    items: Tensor  # [n] int64 indices, likewise
+    labels: Tensor  # [n] float32
+    owners: Tensor  # [n] int64, the user's number in the data, known or not
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def to(self, device: torch.device) -> "SampleSet":
+        """Move the tensors to a device, in place."""
+        for name in ("users", "items", "labels", "owners"):
+            setattr(self, name, getattr(self, name).to(device))
+        return self
+
+    def batch(self, rows: Tensor) -> ClickBatch:
+        """The samples `rows` [B]."""
+        return ClickBatch(self.users[rows], self.items[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class ClickThrough:
+    """A data set made ready: three sets of samples over the training samples' vocabularies."""
+
+    data: ClickData
+    users: Vocabulary
+    items: Vocabulary
+    train: SampleSet
+    valid: SampleSet
+    test: SampleSet
+
+    name = CLICKS
+    selection_metric = SELECTION_METRIC
+
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """The ids by entity."""
+        return {"user": self.users, "item": self.items}
+
+    def start(self, recommender: ClickScorer, seed: int, warn: Callable[[str], None]) -> None:
+        """Tell a new recommender what is known before training."""
+        recommender.start_from_click_rate(float(self.train.labels.mean()))
+
+    def to(self, device: torch.device) -> "ClickThrough":
+        """Move all samples to a device, in place."""
+        for one in (self.train, self.valid, self.test):
+            one.to(device)
+        return self
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[ClickBatch]:
+        """One epoch of training batches, of equal size but for one sample."""
+        order = torch.randperm(len(self.train), generator=generator).to(self.train.users.device)
+        for rows in order.tensor_split(max(1, round(len(order) / size))):
+            yield self.train.batch(rows)
+
+    def evaluate(self, recommender: ClickScorer, split: str) -> dict[str, float]:
+        """Every metric of a split ("valid" or "test")."""
+        return self._evaluate(recommender, split)[0]
+
+    def test_metrics(self, recommender: ClickScorer) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Test metrics; and those of each user, [U] in the order of the users' numbers in the data,
+        NaN where a user has no such metric."""
+        return self._evaluate(recommender, "test")
+
+    def _evaluate(
+        self, recommender: ClickScorer, split: str
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        samples: SampleSet = getattr(self, split)
+        return measure(score_samples(recommender, samples), samples)
+
+    def baseline_metrics(self) -> dict[str, dict[str, float]]:
+        """Test metrics of the simplest baseline: each item's click rate in training."""
+        items, labels = self.train.items.cpu(), self.train.labels.double().cpu()
+        size = NUM_SPECIAL + len(self.items)
+        shown = torch.bincount(items, minlength=size).double()
+        clicked = torch.bincount(items, weights=labels, minlength=size)
+        rate = (clicked + _PRIOR * labels.mean()) / (shown + _PRIOR)
+        samples = self.test
+        scores = rate[samples.items.cpu()].logit().to(samples.labels.device)
+        return {"test_item_click_rate": measure(scores, samples)[0]}
+
+    def counts(self) -> dict[str, Any]:
+        """What the data hold, and the samples of each split."""
+        sizes = {
+            f"{split}_samples": len(getattr(self, split)) for split in ("train", "valid", "test")
+        }
+        unknown = ((self.test.users == PAD) | (self.test.items == PAD)).sum()
+        return dict(click_stats(self.data)) | sizes | {"test_samples_unknown": int(unknown)}
+
+    def tables(self, recommender: ClickScorer) -> dict[str, EntityTables]:
+        """The tables of an artifact; an entity's popularity is its clicks in training."""
+        recommender.average_unknown()
+        clicked = self.train.labels.cpu() > 0
+        titles, categories = self.data.titles, self.data.categories
+        ids = self.items.ids
+        return {
+            "item": entity_tables(
+                recommender.items,
+                self.items,
+                _clicks(self.train.items.cpu()[clicked], len(self.items)),
+                None if titles is None else [titles.get(item, str(item)) for item in ids],
+                None if categories is None else [categories.get(item, []) for item in ids],
+            ),
+            "user": entity_tables(
+                recommender.users,
+                self.users,
+                _clicks(self.train.users.cpu()[clicked], len(self.users)),
+            ),
+        }
+
+
+def _clicks(indices: Tensor, count: int) -> Tensor:
+    return torch.bincount(indices, minlength=NUM_SPECIAL + count)[NUM_SPECIAL:]
+
+
+@torch.no_grad()
+def score_samples(recommender: ClickScorer, samples: SampleSet) -> Tensor:
+    """Logits [n] of samples, the unknown averaged."""
+    recommender.average_unknown()
+    parts = zip(
+        samples.users.split(_EVALUATION_BATCH), samples.items.split(_EVALUATION_BATCH), strict=True
+    )
+    return torch.cat([recommender(users, items).float() for users, items in parts])
+
+
+def measure(scores: Tensor, samples: SampleSet) -> tuple[dict[str, float], dict[str, Tensor]]:
+    """Metrics of scores [n]: over all samples and as means over the users; and by user, [U]."""
+    by_user = metrics_by_user(scores, samples.labels, samples.owners)
+    overall = overall_metrics(scores, samples.labels)
+    known = {name: value for name, value in overall.items() if not math.isnan(value)}
+    return known | mean_metrics(by_user), by_user
+
+
+def prepare_clicks(data: ClickData, seed: int, split: Literal["random", "time"]) -> ClickThrough:
+    """Split by the seed or by time, and index by the training samples' users and items.
+
+    Raises:
+        DataError: too few samples, or no timestamps to split by.
+    """
+    splits = split_clicks(data, split, seed)
+    users = _vocabulary(data.user_ids, data.users[splits.train])
+    items = _vocabulary(data.item_ids, data.items[splits.train])
+    user_index = _indices(data.user_ids, users)
+    item_index = _indices(data.item_ids, items)
+
+    def samples(rows: NDArray[np.int64]) -> SampleSet:
+        owners = torch.from_numpy(data.users[rows])
+        return SampleSet(
+            users=user_index[owners],
+            items=item_index[torch.from_numpy(data.items[rows])],
+            labels=torch.from_numpy(data.labels[rows]).float(),
+            owners=owners,
+        )
+
+    train, valid, test = (samples(rows) for rows in (splits.train, splits.valid, splits.test))
+    return ClickThrough(data, users, items, train, valid, test)
+
+
+def _vocabulary(ids: list[Any], numbers: NDArray[np.int64]) -> Vocabulary:
+    seen = np.unique(numbers).tolist()
+    return Vocabulary(sorted((ids[n] for n in seen), key=lambda one: (isinstance(one, str), one)))
+
+
+def _indices(ids: list[Any], vocabulary: Vocabulary) -> Tensor:
+    """The index of each number in the data, PAD where the vocabulary lacks it."""
+    return torch.tensor([vocabulary.index_of(one) or PAD for one in ids], dtype=torch.int64)
