@@ -1,11 +1,12 @@
-"""What routes are given: the settings, the store, the model that a request names."""
+"""What routes are given: the settings, the store, the tables of the model that a request names."""
 
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request
 
+from app.services.entity_index import Entity, EntityIndex
+from app.services.errors import InvalidError, NotFoundError
 from app.services.model_store import ModelStore
-from app.services.served_model import ServedModel
 from app.settings import Settings
 
 
@@ -20,14 +21,40 @@ def _store(request: Request) -> ModelStore:
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[ModelStore, Depends(_store)]
 
+_ModelId = Annotated[
+    str | None,
+    Query(
+        max_length=200,
+        description="A model's id; by default the active one for lists, else that for clicks, and "
+        "where users are asked for the one that knows users",
+    ),
+]
 
-def _model(
+
+def _codes(
     store: StoreOf,
-    model: Annotated[
-        str | None, Query(max_length=200, description="A model's id; the active one by default")
-    ] = None,
-) -> ServedModel:
-    return store.find(model)
+    model: _ModelId = None,
+    entity: Annotated[Entity, Query(description="Whose codes")] = "item",
+) -> EntityIndex:
+    served = store.to_browse(model, entity)
+    index = served.entity(entity)
+    if index is None:
+        raise InvalidError("entity", f"the model {served.id}, for {served.task}, has no {entity}s")
+    return index
 
 
-ModelOf = Annotated[ServedModel, Depends(_model)]
+def _items(store: StoreOf, model: _ModelId = None) -> EntityIndex:
+    return store.to_browse(model, "item").items
+
+
+def _users(store: StoreOf, model: _ModelId = None) -> EntityIndex:
+    served = store.to_browse(model, "user")
+    if served.users is None:
+        raise NotFoundError(f"the model {served.id}, for {served.task}, has no users")
+    return served.users
+
+
+CodesOf = Annotated[EntityIndex, Depends(_codes)]
+"""The items or users whose codes are asked for."""
+ItemsOf = Annotated[EntityIndex, Depends(_items)]
+UsersOf = Annotated[EntityIndex, Depends(_users)]

@@ -13,15 +13,25 @@ from starlette.concurrency import run_in_threadpool
 import cove
 from app import errors
 from app.limits import BodyLimit
-from app.routes import codes, completion, items, models, operations, pages, runs
+from app.routes import (
+    codes,
+    completion,
+    items,
+    models,
+    operations,
+    pages,
+    runs,
+    scoring,
+    users,
+)
 from app.schemas import Problem
 from app.services.model_store import ModelStore
 from app.settings import Settings, read_settings
 
 _DESCRIPTION = (
-    "Completes lists by learned categories, and shows what was learned. Ids are strings or "
-    "integers and come back as they were in the data. Levels count from 1, the finest; codes "
-    "from 0. Every error is a problem document (RFC 9457)."
+    "Completes lists and scores clicks by learned categories, and shows what was learned. Ids are "
+    "strings or integers and come back as they were in the data. Levels count from 1, the finest; "
+    "codes from 0. Every error is a problem document (RFC 9457)."
 )
 
 
@@ -52,7 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    for module in (completion, codes, items, runs, models, operations, pages):
+    for module in (completion, scoring, codes, items, users, runs, models, operations, pages):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=pages.WEB), name="web")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

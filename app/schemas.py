@@ -22,12 +22,12 @@ def _external_id(value: Any) -> Any:
     return value
 
 
-ItemId = Annotated[
+ExternalIdOf = Annotated[
     Any,
     BeforeValidator(_external_id),
     WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 1000}, {"type": "integer"}]}),
 ]
-"""An external id: a string or an integer; 50 and "50" are the same item."""
+"""An external id: a string or an integer; 50 and "50" are one item, or one user."""
 
 
 class FieldError(BaseModel):
@@ -55,11 +55,11 @@ class CompletionRequest(BaseModel):
         json_schema_extra={"examples": [{"items": ["50", "172"], "k": 3, "explain": True}]},
     )
 
-    items: list[ItemId] | None = None
-    lists: list[list[ItemId]] | None = None
+    items: list[ExternalIdOf] | None = None
+    lists: list[list[ExternalIdOf]] | None = None
     k: int = Field(default=10, ge=1, strict=True)
-    exclude: list[ItemId] = Field(default=[], description="Items never to be given")
-    allow: list[ItemId] | None = Field(
+    exclude: list[ExternalIdOf] = Field(default=[], description="Items never to be given")
+    allow: list[ExternalIdOf] | None = Field(
         default=None, description="The only items that may be given; all where it is left out"
     )
     unknown: Literal["ignore", "error"] = Field(
@@ -105,113 +105,60 @@ class ManyCompletions(BaseModel):
     model: str
 
 
-class LevelSummary(BaseModel):
-    """One level of codes: how many there are and how evenly `items` spread over them."""
+class ScoringRequest(BaseModel):
+    """A user and the items whose clicks are to be scored, known to the model or not."""
 
-    level: int
-    size: int
-    used: int
-    perplexity: float
-    items: int
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"user": "196", "items": ["50", "172", "new"], "explain": True}]
+        },
+    )
+
+    user: ExternalIdOf
+    items: list[ExternalIdOf]
+    explain: bool = Field(default=False, strict=True, description="Whether codes are given")
+    model: str | None = Field(
+        default=None, max_length=200, description="A model's id; the active one by default"
+    )
 
 
-class Levels(BaseModel):
-    """The levels of a model, finest first; none where it learned no codes."""
+class ScoredItem(BaseModel):
+    """An item and the probability, 0 to 1, that the user clicks it.
 
-    model: str
-    entity: Literal["item"] = "item"
-    levels: list[LevelSummary]
-
-
-class ItemSummary(BaseModel):
-    """An item in a row of items. `distance`: of its own embedding to the code."""
+    `known`: whether the model knows the item; else it is scored as the average item.
+    """
 
     item: str | int
+    probability: float
+    known: bool
     title: str | None = None
-    popularity: int
-    distance: float | None = None
+    codes: list[int] | None = None
 
 
-class CodeSummary(BaseModel):
-    """A code in a row of codes: `size` in items, `popularity` in their occurrences."""
+class ClickScores(BaseModel):
+    """The scores of a user's items, in the order asked. An unknown user is the average user.
 
-    level: int
-    code: int
-    size: int
-    popularity: int
-    parent: int | None
-    examples: list[ItemSummary] = []
+    `source`: "average" where neither the user nor any item is known, so that nothing of what was
+    asked entered the answer.
+    """
 
-
-class NearCode(CodeSummary):
-    """A code and how far its vector lies from the one asked for."""
-
-    distance: float
-
-
-class Codes(BaseModel):
-    """The codes of one level. `next`: the offset to ask for the rest, null at the end."""
-
+    user: str | int
+    known_user: bool
+    user_codes: list[int] | None = None
+    items: list[ScoredItem]
+    source: Literal["model", "average"]
     model: str
-    level: int
-    total: int
-    codes: list[CodeSummary]
-    next: int | None
-
-
-class CodeDetail(CodeSummary):
-    """One code with its place in the tree, the items closest to it and the nearest codes."""
-
-    model: str
-    children: list[CodeSummary]
-    representatives: list[ItemSummary]
-    nearest: list[NearCode]
-
-
-class ItemPage(BaseModel):
-    """Some of a code's items. `next`: the cursor of the rest, null at the end."""
-
-    model: str
-    level: int
-    code: int
-    total: int
-    items: list[ItemSummary]
-    next: str | None
-
-
-class SimilarItem(ItemSummary):
-    """An item and the cosine of its z_c with the one asked for."""
-
-    similarity: float
-
-
-class ItemDetail(BaseModel):
-    """One item. `codes`: level 1 first; `categories`: the true ones, where the data have them."""
-
-    model: str
-    item: str | int
-    title: str | None
-    categories: list[str] | None
-    popularity: int
-    codes: list[int]
-    similar: list[SimilarItem]
-
-
-class FoundItem(ItemSummary):
-    """An item that a search found."""
-
-    codes: list[int]
-
-
-class FoundItems(BaseModel):
-    """What a search found: exact ids first, then the most popular."""
-
-    model: str
-    items: list[FoundItem]
 
 
 class Health(BaseModel):
-    """Whether the server lives, or is ready and with which model."""
+    """Whether the server lives, or is ready and with which models."""
 
     status: Literal["alive", "ready"]
-    model: str | None = None
+    model: str | None = Field(default=None, description="The model that is browsed by default")
+    models: dict[str, str] | None = Field(
+        default=None, description="The model that is served for each task"
+    )
+    problems: dict[str, str] | None = Field(
+        default=None, description="Why the active model of a task is not served"
+    )

@@ -26,6 +26,8 @@ class Settings(BaseSettings):
     """Items that one completion may ask for."""
     max_lists: int = Field(default=256, ge=1)
     """Lists that one request may complete."""
+    max_items_scored: int = Field(default=1000, ge=1, le=10_000)
+    """Items that one request may have scored; they go through the network as one batch."""
     max_body_bytes: int = Field(default=8 << 20, ge=1)
     """Size of a request's body."""
     torch_threads: int = Field(default=1, ge=1)

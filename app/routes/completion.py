@@ -8,6 +8,7 @@ from app.schemas import CompletionRequest, ListCompletion, ManyCompletions
 from app.services.completion import CompletionOptions, complete_lists
 from app.services.errors import InvalidError, TooLargeError
 from app.settings import Settings
+from cove.recommenders import LISTS
 
 router = APIRouter(tags=["completion"])
 
@@ -23,7 +24,7 @@ def complete_list(
 ) -> ListCompletion | ManyCompletions:
     """Complete one list (`items`) or many (`lists`); given items are never returned."""
     lists = _checked_lists(request, settings)
-    model = store.find(request.model)
+    model = store.for_task(request.model, LISTS)
     options = CompletionOptions(
         k=request.k,
         exclude=request.exclude,

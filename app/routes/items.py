@@ -4,27 +4,27 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from app.dependencies import ModelOf
+from app.browsing_schemas import FoundItems, ItemDetail
+from app.dependencies import ItemsOf
 from app.errors import documented
-from app.schemas import FoundItems, ItemDetail
-from app.services import browsing
+from app.services import entities
 
 router = APIRouter(prefix="/items", tags=["items"], responses=documented(404, 422, 503))
 
 
 @router.get("")
 def search_items(
-    model: ModelOf,
+    index: ItemsOf,
     search: Annotated[str, Query(max_length=200, description="Part of an id or a title")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> FoundItems:
     """Items whose id or title holds the text, in any case; with no text the most popular."""
-    return browsing.search_items(model, search, limit)
+    return entities.search_items(index, search, limit)
 
 
 @router.get("/{item:path}")
 def item_detail(
-    model: ModelOf, item: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
+    index: ItemsOf, item: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
 ) -> ItemDetail:
     """An item's codes, title and true categories, and the `similar` items closest by cosine."""
-    return browsing.item_detail(model, item, similar)
+    return entities.item_detail(index, item, similar)

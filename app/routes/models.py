@@ -22,7 +22,7 @@ class Markdown(PlainTextResponse):
 
 @router.get("", responses=documented(422))
 def models(store: StoreOf) -> Models:
-    """The registered models, newest first; `active` is the one that is served."""
+    """The registered models, newest first; `active` is the one that is served for its task."""
     return Models(models=records.models(store))
 
 

@@ -15,7 +15,12 @@ def livez() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz", responses=documented(503))
+@router.get("/readyz", response_model_exclude_none=True, responses=documented(503))
 def readyz(store: StoreOf) -> Health:
-    """Whether a model is served, and which; 503 says what to do where none is."""
-    return Health(status="ready", model=store.active().id)
+    """Whether any model is served, and which; 503 says what to do where none is."""
+    return Health(
+        status="ready",
+        model=store.browsed().id,
+        models={task: model.id for task, model in store.served().items()},
+        problems=store.problems() or None,
+    )

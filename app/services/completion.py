@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from app.schemas import CompletedItem, Completion
+from app.services.entity_index import EntityIndex
 from app.services.errors import NotFoundError, shown
 from app.services.served_model import ServedModel
 from cove.batches import ListBatch, pad_lists
+from cove.recommenders import ListCompleter
 from cove.vocabulary import NUM_SPECIAL, ExternalId
 
 Candidates = list[tuple[int, float]]
@@ -38,21 +40,22 @@ def complete_lists(
     Raises:
         NotFoundError: `unknown` is "error" and a list holds ids that the model lacks.
     """
-    encoded = [model.vocabulary.encode(one) for one in lists]
+    index = model.items
+    encoded = [index.vocabulary.encode(one) for one in lists]
     unknown = list(dict.fromkeys(item for _, missing in encoded for item in missing))
     if unknown and options.unknown == "error":
         named = ", ".join(shown(item) for item in unknown[:10])
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
         raise NotFoundError(f"the model {model.id} does not know these items: {named}{more}")
-    forbidden = _forbidden(model, options)
+    forbidden = _forbidden(index, options)
     known = [given for given, _ in encoded if given]
     chosen = iter(_by_model(model, known, forbidden, options) if known else [])
     results = []
     for given, missing in encoded:
-        candidates = next(chosen) if given else _by_popularity(model, forbidden, options)
+        candidates = next(chosen) if given else _by_popularity(index, forbidden, options)
         results.append(
             Completion(
-                items=_items(model, candidates, given, options.explain),
+                items=_items(index, candidates, given, options.explain),
                 source="model" if given else "popularity",
                 unknown_items=missing,
             )
@@ -60,14 +63,14 @@ def complete_lists(
     return results
 
 
-def _forbidden(model: ServedModel, options: CompletionOptions) -> Tensor:
+def _forbidden(index: EntityIndex, options: CompletionOptions) -> Tensor:
     """[NUM_SPECIAL + N] bool: what no list of the request may be given."""
-    size = NUM_SPECIAL + len(model.vocabulary)
+    size = NUM_SPECIAL + len(index.vocabulary)
     forbidden = torch.zeros(size, dtype=torch.bool)
     if options.allow is not None:
         forbidden[:] = True
-        forbidden[model.vocabulary.encode(options.allow)[0]] = False
-    forbidden[model.vocabulary.encode(options.exclude)[0]] = True
+        forbidden[index.vocabulary.encode(options.allow)[0]] = False
+    forbidden[index.vocabulary.encode(options.exclude)[0]] = True
     forbidden[:NUM_SPECIAL] = True
     return forbidden
 
@@ -75,6 +78,7 @@ def _forbidden(model: ServedModel, options: CompletionOptions) -> Tensor:
 def _by_model(
     model: ServedModel, lists: list[list[int]], forbidden: Tensor, options: CompletionOptions
 ) -> list[Candidates]:
+    assert isinstance(model.recommender, ListCompleter)
     batch = ListBatch(pad_lists(lists), torch.zeros((len(lists), 0), dtype=torch.int64))
     most = int((~forbidden).sum())
     wanted = min(options.k if options.max_per_code is None else 4 * options.k, most)
@@ -85,7 +89,7 @@ def _by_model(
         indices, scores = model.recommender.complete(batch, wanted, banned)
         results = [
             _limited(
-                model,
+                model.items,
                 [
                     (index - NUM_SPECIAL, score)
                     for index, score in zip(row.tolist(), values.tolist(), strict=True)
@@ -102,22 +106,22 @@ def _by_model(
         wanted = min(4 * wanted, most)
 
 
-def _by_popularity(model: ServedModel, forbidden: Tensor, options: CompletionOptions) -> Candidates:
-    rows = model.most_popular[~forbidden[NUM_SPECIAL:][model.most_popular]]
+def _by_popularity(index: EntityIndex, forbidden: Tensor, options: CompletionOptions) -> Candidates:
+    rows = index.most_popular[~forbidden[NUM_SPECIAL:][index.most_popular]]
     if options.max_per_code is None:
         rows = rows[: options.k]
-    scores = model.popularity[rows]
-    return _limited(model, list(zip(rows.tolist(), scores.tolist(), strict=True)), options)
+    scores = index.popularity[rows]
+    return _limited(index, list(zip(rows.tolist(), scores.tolist(), strict=True)), options)
 
 
-def _limited(model: ServedModel, candidates: Candidates, options: CompletionOptions) -> Candidates:
+def _limited(index: EntityIndex, candidates: Candidates, options: CompletionOptions) -> Candidates:
     """The first k candidates, with at most `max_per_code` of one level-1 code."""
-    if options.max_per_code is None or not model.levels:
+    if options.max_per_code is None or not index.levels:
         return candidates[: options.k]
     rows = torch.tensor([row for row, _ in candidates], dtype=torch.int64)
     taken: Counter[int] = Counter()
     kept = []
-    for candidate, code in zip(candidates, model.codes[rows, 0].tolist(), strict=True):
+    for candidate, code in zip(candidates, index.codes[rows, 0].tolist(), strict=True):
         if taken[code] < options.max_per_code:
             taken[code] += 1
             kept.append(candidate)
@@ -125,18 +129,18 @@ def _limited(model: ServedModel, candidates: Candidates, options: CompletionOpti
 
 
 def _items(
-    model: ServedModel, candidates: Candidates, given: Sequence[int], explain: bool
+    index: EntityIndex, candidates: Candidates, given: Sequence[int], explain: bool
 ) -> list[CompletedItem]:
     items = [
-        CompletedItem(item=model.external(row), score=score, title=model.title(row))
+        CompletedItem(item=index.external(row), score=score, title=index.title(row))
         for row, score in candidates
     ]
     if explain:
         rows = torch.tensor([row for row, _ in candidates], dtype=torch.int64)
         own = torch.tensor(sorted(set(given)), dtype=torch.int64) - NUM_SPECIAL
-        codes, given_codes = model.codes[rows], model.codes[own]  # [K, H], [G, H]
+        codes, given_codes = index.codes[rows], index.codes[own]  # [K, H], [G, H]
         shared = torch.zeros_like(codes)
-        for column, level in enumerate(model.levels):
+        for column, level in enumerate(index.levels):
             counts = torch.bincount(given_codes[:, column], minlength=level.size)  # [v]
             shared[:, column] = counts[codes[:, column]]
         for item, item_codes, row in zip(items, codes.tolist(), shared.tolist(), strict=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from app.record_schemas import MetricPoint, ModelDetail, ModelSummary, Run, RunMetrics
 from app.services.errors import NotFoundError, NotReadyError, shown
-from app.services.model_store import TASK, ModelStore
+from app.services.model_store import ModelStore
 from cove.artifact import Manifest, read_manifest
 from cove.errors import ArtifactError
 from training.registry.models import Model
@@ -38,16 +38,15 @@ def run_metrics(store: ModelStore, run_id: str) -> RunMetrics:
 
 def models(store: ModelStore) -> list[ModelSummary]:
     """The registered models, newest first."""
-    active = store.registry.active_model(TASK)
-    active_id = None if active is None else active.id
-    return [_summary(model, active_id) for model in store.registry.list_models()]
+    known = store.registry.list_models()
+    active = {task: store.registry.active_model(task) for task in {model.task for model in known}}
+    return [_summary(model, active[model.task]) for model in known]
 
 
 def model_detail(store: ModelStore, model_id: str) -> ModelDetail:
     """One model with its manifest, or NotFoundError."""
     model = store.record(model_id)
-    active = store.registry.active_model(TASK)
-    summary = _summary(model, None if active is None else active.id)
+    summary = _summary(model, store.registry.active_model(model.task))
     return ModelDetail(**summary.model_dump(), manifest=_manifest(model).model_dump(mode="json"))
 
 
@@ -68,13 +67,13 @@ def _manifest(model: Model) -> Manifest:
         raise NotReadyError(f"the model {model.id} cannot be read: {error}") from None
 
 
-def _summary(model: Model, active_id: str | None) -> ModelSummary:
+def _summary(model: Model, active: Model | None) -> ModelSummary:
     return ModelSummary(
         id=model.id,
         task=model.task,
         recommender=model.recommender,
         data_name=model.data_name,
-        active=model.id == active_id,
+        active=active is not None and model.id == active.id,
         created_at=model.created_at,
         metrics=model.metrics,
         run=model.run_id,

@@ -13,6 +13,7 @@ from cove.artifact import Manifest, write_artifact
 from cove.entity_tables import entity_tables
 from cove.quantization import QuantizerSettings, code_use
 from cove.recommenders import RECOMMENDERS, build_recommender
+from cove.recommenders.clicks import ClickScorer
 from cove.vocabulary import Vocabulary
 
 with warnings.catch_warnings():
@@ -25,7 +26,10 @@ TITLES = [f"Film {number} ({1950 + number})" for number in range(1, 56)] + [
     "<img src=x onerror=document.title='broken'>", "Ünïcode & Söhne", "", "Bond", "Long",
 ]  # fmt: skip
 NUM_ITEMS = len(IDS)
+USER_IDS: list[str | int] = [*range(101, 117), "u/1", "ünï", "<b>", "007"]
+NUM_USERS = len(USER_IDS)
 SETTINGS = {"dimensions": 16, "heads": 2, "layers": 1, "max_length": 40}
+CLICK_SETTINGS = {"dimensions": 8, "widths": (16, 8)}
 
 
 def make_artifact(
@@ -56,6 +60,47 @@ def make_artifact(
     return write_artifact(directory, manifest, recommender, {"item": tables}).id
 
 
+def make_click_artifact(
+    directory: Path,
+    seed: int = 0,
+    recommender_name: str = "deepfm",
+    item_sizes: tuple[int, ...] = (12, 4),
+    user_sizes: tuple[int, ...] = (6, 2),
+) -> str:
+    """Write an artifact of a click scorer with random weights; give its id."""
+    torch.manual_seed(seed)
+    known = RECOMMENDERS[recommender_name].settings.model_fields
+    settings = {name: value for name, value in CLICK_SETTINGS.items() if name in known}
+    sizes = {"item": item_sizes, "user": user_sizes}
+    quantizers = {k: QuantizerSettings(code_sizes=size) for k, size in sizes.items() if size}
+    recommender = build_recommender(
+        recommender_name, settings, NUM_ITEMS, quantizers.get("item"), NUM_USERS,
+        quantizers.get("user"),
+    ).eval()  # fmt: skip
+    assert isinstance(recommender, ClickScorer)
+    for parameter in recommender.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    for embedding in recommender.entities().values():
+        embedding.start_codes(seed)
+    recommender.average_unknown()
+    tables = {
+        "item": entity_tables(
+            recommender.items, Vocabulary(IDS), torch.arange(NUM_ITEMS, 0, -1), TITLES
+        ),
+        "user": entity_tables(
+            recommender.users, Vocabulary(USER_IDS), torch.arange(NUM_USERS, 0, -1)
+        ),
+    }
+    manifest = Manifest(
+        task="click_through", recommender=recommender_name, settings=settings,
+        quantizers={k: quantizer.model_dump() for k, quantizer in quantizers.items()},
+        training={"split": "random"}, num_items=NUM_ITEMS, counts={"users": NUM_USERS},
+        data_name="toy", data_sha256="0", seed=seed, epochs=1, metrics={"test": {"auc": 0.7}},
+        code_use={k: code_use(tables[k].codes, sizes[k]) for k in quantizers}, code_version="",
+    )  # fmt: skip
+    return write_artifact(directory, manifest, recommender, tables).id
+
+
 @pytest.fixture(scope="session")
 def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with one artifact with codes."""
@@ -68,6 +113,37 @@ def artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def client(artifacts: Path) -> Iterator[TestClient]:
     """A server with a model; errors that it does not catch fail the test."""
     with TestClient(create_app(Settings(artifacts=artifacts))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def click_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with one click model, which has codes of items and of users."""
+    root = tmp_path_factory.mktemp("clicks")
+    make_click_artifact(root / "clicks")
+    return root
+
+
+@pytest.fixture(scope="session")
+def click_client(click_artifacts: Path) -> Iterator[TestClient]:
+    """A server with a click model alone."""
+    with TestClient(create_app(Settings(artifacts=click_artifacts))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def both_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a list model, and a click model without codes of items."""
+    root = tmp_path_factory.mktemp("both")
+    make_artifact(root / "lists")
+    make_click_artifact(root / "clicks", item_sizes=())
+    return root
+
+
+@pytest.fixture(scope="session")
+def both_client(both_artifacts: Path) -> Iterator[TestClient]:
+    """A server with a model for each task."""
+    with TestClient(create_app(Settings(artifacts=both_artifacts))) as client:
         yield client
 
 

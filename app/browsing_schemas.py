@@ -1,0 +1,155 @@
+"""What browsing answers, as JSON: levels, codes, items and users.
+
+Levels count from 1, the finest; codes from 0. A row of items has the id in `item`, one of users
+in `user`.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+
+class LevelSummary(BaseModel):
+    """One level: how many codes there are, how evenly the `items` or `users` spread over them."""
+
+    level: int
+    size: int
+    used: int
+    perplexity: float
+    items: int | None = None
+    users: int | None = None
+
+
+class Levels(BaseModel):
+    """The levels of a model, finest first; none where it learned no codes of that entity."""
+
+    model: str
+    entity: Literal["item", "user"]
+    levels: list[LevelSummary]
+
+
+class ItemSummary(BaseModel):
+    """An item in a row of items. `distance`: of its own embedding to the code."""
+
+    item: str | int
+    title: str | None = None
+    popularity: int
+    distance: float | None = None
+
+
+class UserSummary(BaseModel):
+    """A user in a row of users. `distance`: of the user's own embedding to the code."""
+
+    user: str | int
+    popularity: int
+    distance: float | None = None
+
+
+class CodeSummary(BaseModel):
+    """A code in a row of codes: `size` in items or users, `popularity` in their occurrences."""
+
+    level: int
+    code: int
+    size: int
+    popularity: int
+    parent: int | None
+    examples: list[ItemSummary | UserSummary] = []
+
+
+class NearCode(CodeSummary):
+    """A code and how far its vector lies from the one asked for."""
+
+    distance: float
+
+
+class Codes(BaseModel):
+    """The codes of one level. `next`: the offset to ask for the rest, null at the end."""
+
+    model: str
+    entity: Literal["item", "user"]
+    level: int
+    total: int
+    codes: list[CodeSummary]
+    next: int | None
+
+
+class CodeDetail(CodeSummary):
+    """One code with its place in the tree, the items or users closest to it and near codes."""
+
+    model: str
+    entity: Literal["item", "user"]
+    children: list[CodeSummary]
+    representatives: list[ItemSummary | UserSummary]
+    nearest: list[NearCode]
+
+
+class CodeItems(BaseModel):
+    """Some of a code's items or users. `next`: the cursor of the rest, null at the end."""
+
+    model: str
+    entity: Literal["item", "user"]
+    level: int
+    code: int
+    total: int
+    items: list[ItemSummary | UserSummary]
+    next: str | None
+
+
+class SimilarItem(ItemSummary):
+    """An item and the cosine of its z_c with the one asked for."""
+
+    similarity: float
+
+
+class SimilarUser(UserSummary):
+    """A user and the cosine of z_c with the one asked for."""
+
+    similarity: float
+
+
+class ItemDetail(BaseModel):
+    """One item. `codes`: level 1 first; `categories`: the true ones, where the data have them."""
+
+    model: str
+    item: str | int
+    title: str | None
+    categories: list[str] | None
+    popularity: int
+    codes: list[int]
+    similar: list[SimilarItem]
+
+
+class UserDetail(BaseModel):
+    """One user. `codes`: level 1 first; `popularity`: the user's clicks in training."""
+
+    model: str
+    user: str | int
+    popularity: int
+    codes: list[int]
+    similar: list[SimilarUser]
+
+
+class FoundItem(ItemSummary):
+    """An item that a search found."""
+
+    codes: list[int]
+
+
+class FoundItems(BaseModel):
+    """What a search found: exact ids first, then the most popular."""
+
+    model: str
+    items: list[FoundItem]
+
+
+class FoundUser(UserSummary):
+    """A user that a search found."""
+
+    codes: list[int]
+
+
+class FoundUsers(BaseModel):
+    """What a search found: exact ids first, then those with the most clicks."""
+
+    model: str
+    users: list[FoundUser]

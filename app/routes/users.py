@@ -1,0 +1,30 @@
+"""GET /users: one user, or those that a search finds, where a model knows users."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.browsing_schemas import FoundUsers, UserDetail
+from app.dependencies import UsersOf
+from app.errors import documented
+from app.services import entities
+
+router = APIRouter(prefix="/users", tags=["users"], responses=documented(404, 422, 503))
+
+
+@router.get("")
+def search_users(
+    index: UsersOf,
+    search: Annotated[str, Query(max_length=200, description="Part of an id")] = "",
+    limit: Annotated[int, Query(ge=1, le=200)] = 20,
+) -> FoundUsers:
+    """Users whose id holds the text, in any case; with no text those with the most clicks."""
+    return entities.search_users(index, search, limit)
+
+
+@router.get("/{user:path}")
+def user_detail(
+    index: UsersOf, user: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
+) -> UserDetail:
+    """A user's codes and clicks in training, and the `similar` users closest by cosine."""
+    return entities.user_detail(index, user, similar)
