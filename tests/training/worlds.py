@@ -42,6 +42,36 @@ def small_settings(
     return resolve(recommender, str(file), CODE_SIZES, seed, SMALL | changes)
 
 
+CLICKS_SMALL: dict[str, object] = {
+    "dimensions": 8, "widths": [16], "epochs": 3, "batch_size": 16, "learning_rate": 0.03,
+    "warmup_steps": 0, "dropout": 0.0, "alpha": 1.0, "initialization": "sample",
+}  # fmt: skip
+"""Settings of a click-through run that takes a second."""
+
+
+def planted_clicks(folder: Path, name: str = "clicks.csv") -> Path:
+    """Write 600 samples of 30 users and 40 items in two groups: a user clicks those of the own
+    group nine times in ten, others once. Times rise with the rows."""
+    draw = random.Random(0)
+    rows = []
+    for time in range(600):
+        user, item = draw.randrange(30), draw.randrange(40)
+        likely = 0.9 if user % 2 == item % 2 else 0.1
+        rows.append(f"u{user},{item},{int(draw.random() < likely)},{time}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text("\n".join(["user_id,item_id,label,timestamp", *rows]) + "\n")
+    return path
+
+
+def click_settings(
+    file: Path, seed: int = 0, recommender: str = "deepfm", **changes: object
+) -> RunSettings:
+    """A click-through run of a second on a file, with COVE on users and items."""
+    values = CLICKS_SMALL | changes
+    return resolve(recommender, str(file), (6,), seed, values, user_code_sizes=(5, 2))
+
+
 class Watcher:
     """Listens to a run; breaks it off at a step of an epoch, or at its end (step None)."""
 

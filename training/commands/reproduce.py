@@ -1,6 +1,7 @@
 """`cove reproduce`: the paper's tables, on data that are at hand."""
 
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,60 +12,130 @@ from training.commands.options import AsJson
 
 reproduce_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
+Dataset = Annotated[str, typer.Option("--dataset", help="Data set name, or a file.")]
+From = Annotated[Path | None, typer.Option("--from", help="Folder that holds the data set.")]
+Seeds = Annotated[str, typer.Option(help="Seeds with commas between.")]
+Rows = Annotated[str, typer.Option(help="main, all, or rows and groups of rows.")]
+Jobs = Annotated[int, typer.Option(help="Runs at once, a process each.", min=1)]
+Output = Annotated[Path, typer.Option(help="Where runs and table go.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", help="name=value for every trained row.")
+]
+
 
 @reproduce_app.callback()
 def reproduce() -> None:
     """The paper's tables, on data that are at hand."""
 
 
+@dataclass(frozen=True)
+class _Call:
+    """What all tables are asked for with."""
+
+    dataset: str
+    directory: Path | None
+    seeds: str
+    rows: str
+    jobs: int
+    output: Path
+    device: str
+    overrides: list[str]
+    as_json: bool
+
+
 @reproduce_app.command()
 def table2(
-    dataset: Annotated[str, typer.Option("--dataset", help="Data set name, or a file of lists.")],
-    directory: Annotated[
-        Path | None, typer.Option("--from", help="Folder that holds the data set.")
-    ] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds with commas between.")] = "0,1,2",
-    rows: Annotated[str, typer.Option(help="main, all, or rows and groups of rows.")] = "main",
-    jobs: Annotated[int, typer.Option(help="Runs at once, a process each.", min=1)] = 1,
-    output: Annotated[Path, typer.Option(help="Where runs and table go.")] = Path("runs"),
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="name=value for every trained row.")
-    ] = None,
+    dataset: Dataset,
+    directory: From = None,
+    seeds: Seeds = "0,1,2",
+    rows: Rows = "main",
+    jobs: Jobs = 1,
+    output: Output = Path("runs"),
+    device: Device = "auto",
+    overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
     """List completion, Table 2: runs what is missing and writes table, JSON and plot."""
-    chosen_seeds = parse_seeds(seeds)
+    _reproduce(
+        "table2",
+        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
+    )
+
+
+@reproduce_app.command()
+def table4(
+    dataset: Dataset,
+    directory: From = None,
+    seeds: Seeds = "0,1,2,3,4",
+    rows: Rows = "main",
+    jobs: Jobs = 1,
+    output: Output = Path("runs"),
+    device: Device = "auto",
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Click-through rate, Table 4: four networks with and without COVE."""
+    _reproduce(
+        "table4",
+        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
+    )
+
+
+@reproduce_app.command()
+def figure3(
+    dataset: Dataset,
+    directory: From = None,
+    seeds: Seeds = "0,1,2,3,4",
+    rows: Rows = "main",
+    jobs: Jobs = 1,
+    output: Output = Path("runs"),
+    device: Device = "auto",
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """COVE on users, on items and on both, Figure 3: from the runs of Table 4."""
+    _reproduce(
+        "figure3",
+        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
+    )
+
+
+def _reproduce(name: str, call: _Call) -> None:
+    chosen_seeds = parse_seeds(call.seeds)
     from training.paper.jobs import Workplace  # noqa: PLC0415 - torch and more: `--help` is quick
+    from training.paper.making import make_table  # noqa: PLC0415
     from training.paper.rows import choose_rows  # noqa: PLC0415
-    from training.paper.table2 import make_table  # noqa: PLC0415
+    from training.paper.tables import TABLES  # noqa: PLC0415
     from training.registry.database import registry_url  # noqa: PLC0415
     from training.run_settings import parse_overrides  # noqa: PLC0415
     from training.train import pick_device  # noqa: PLC0415
 
-    chosen_rows = choose_rows(rows)
-    values = parse_overrides(overrides or [])
-    output = output.absolute()
+    table = TABLES[name]
+    chosen_rows = choose_rows(call.rows, table.rows(), table.is_main)
+    values = parse_overrides(call.overrides)
+    output = call.output.absolute()
     if output.is_file():
         raise SettingsError(f"--output must be a folder: {output} is a file")
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(f"cannot make the folder {output}: {error.strerror}") from None
-    if device != "auto":
-        pick_device(device)
-    workplace = Workplace(dataset, directory, output, registry_url(output), device, values)
-    command = _command(dataset, directory, seeds, rows, overrides or [])
-    table = make_table(chosen_rows, chosen_seeds, workplace, jobs, command)
-    if as_json:
-        typer.echo(table.markdown.with_suffix(".json").read_text(encoding="utf-8"), nl=False)
+    if call.device != "auto":
+        pick_device(call.device)
+    workplace = Workplace(
+        call.dataset, call.directory, output, registry_url(output), call.device, values, name
+    )
+    made = make_table(chosen_rows, chosen_seeds, workplace, call.jobs, _command(name, call))
+    if call.as_json:
+        typer.echo(made.markdown.with_suffix(".json").read_text(encoding="utf-8"), nl=False)
     else:
-        typer.echo(table.markdown.read_text(encoding="utf-8"))
-        typer.echo(f"written: {table.markdown} (and .json, .png beside it)")
-    if table.failed:
-        for outcome in table.failed:
-            name, seed = outcome.key
-            typer.echo(f"cove: {name}, seed {seed} failed: {outcome.reason}", err=True)
+        typer.echo(made.markdown.read_text(encoding="utf-8"))
+        typer.echo(f"written: {made.markdown} (and .json, .png beside it)")
+    if made.failed:
+        for outcome in made.failed:
+            row, seed = outcome.key
+            typer.echo(f"cove: {row}, seed {seed} failed: {outcome.reason}", err=True)
         raise typer.Exit(1)
 
 
@@ -86,14 +157,11 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def _command(
-    dataset: str, directory: Path | None, seeds: str, rows: str, overrides: list[str]
-) -> str:
+def _command(name: str, call: _Call) -> str:
     """The call as another person would give it: folders by what they are."""
-    name = Path(dataset).name
-    parts = ["cove", "reproduce", "table2", "--dataset", name]
-    parts += ["--from", "DIR"] if directory is not None else []
-    parts += ["--seeds", seeds, "--rows", rows, "--output", "RUNS"]
-    for each in overrides:
+    parts = ["cove", "reproduce", name, "--dataset", Path(call.dataset).name]
+    parts += ["--from", "DIR"] if call.directory is not None else []
+    parts += ["--seeds", call.seeds, "--rows", call.rows, "--output", "RUNS"]
+    for each in call.overrides:
         parts += ["--set", each]
     return shlex.join(parts)

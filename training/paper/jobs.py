@@ -9,7 +9,16 @@ from typing import Any, Protocol
 
 from cove.artifact import MANIFEST, read_manifest
 from cove.errors import CoveError
-from training.datasets import ListData, ListFilter, default_filter, load_lists
+from cove.recommenders import LISTS
+from training.datasets import (
+    ClickFilter,
+    ListData,
+    ListFilter,
+    default_click_filter,
+    default_filter,
+    load_clicks,
+    load_lists,
+)
 from training.loop import TrainingError, Watcher, read_checkpoint
 from training.paper.baseline_runs import (
     baseline_key,
@@ -18,9 +27,11 @@ from training.paper.baseline_runs import (
     write_baseline,
 )
 from training.paper.rows import Row
+from training.paper.tables import TABLES, Table
 from training.registry.queries import Registry
 from training.run_settings import RunSettings, resolve
-from training.tasks.list_completion import SELECTION_METRIC, prepare
+from training.tasks import Data
+from training.tasks.list_completion import prepare
 from training.train import Place, pick_device, run_training
 
 
@@ -29,7 +40,7 @@ class Workplace:
     """What all jobs of a table share."""
 
     dataset: str
-    """A data set's name, or a file of lists."""
+    """A data set's name, or a file."""
     directory: Path | None
     """Where the data set lies."""
     output: Path
@@ -39,6 +50,12 @@ class Workplace:
     device: str = "auto"
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """Settings for every trained row, over its own."""
+    table_name: str = "table2"
+
+    @property
+    def table(self) -> Table:
+        """What is to be made."""
+        return TABLES[self.table_name]
 
     @property
     def data_name(self) -> str:
@@ -46,23 +63,27 @@ class Workplace:
         return Path(self.dataset).stem
 
     @property
-    def rule(self) -> ListFilter:
-        """What is kept of the data set's lists."""
-        given = {k: v for k, v in self.overrides.items() if k in ListFilter.model_fields}
-        return default_filter(self.dataset).with_changes(**given)
+    def rule(self) -> ListFilter | ClickFilter:
+        """What is kept of the data set."""
+        on_lists = self.table.task == LISTS
+        known = default_filter(self.dataset) if on_lists else default_click_filter(self.dataset)
+        fields = type(known).model_fields
+        return known.with_changes(**{k: v for k, v in self.overrides.items() if k in fields})
 
     def folder(self, row: str) -> Path:
         """Where a row's results of every seed are."""
         return self.output / self.data_name / row
 
-    def load(self) -> ListData:
-        """The filtered lists, read once in a process."""
+    def load(self) -> Data:
+        """The filtered data, read once in a process."""
         return _loaded(self.dataset, self.directory, self.rule)
 
 
 @lru_cache(maxsize=1)
-def _loaded(dataset: str, directory: Path | None, rule: ListFilter) -> ListData:
-    return load_lists(dataset, directory, rule)
+def _loaded(dataset: str, directory: Path | None, rule: ListFilter | ClickFilter) -> Data:
+    if isinstance(rule, ListFilter):
+        return load_lists(dataset, directory, rule)
+    return load_clicks(dataset, directory, rule)
 
 
 @dataclass(frozen=True)
@@ -86,7 +107,7 @@ class Job:
     @property
     def is_baseline(self) -> bool:
         """Whether nothing is trained."""
-        return self.row.group == "baselines"
+        return not self.row.is_trained
 
     @property
     def output(self) -> Path:
@@ -110,7 +131,13 @@ class Job:
         source = None if self.codes_from is None else read_manifest(self.codes_from).id
         values = {**row.settings, **workplace.overrides}
         return resolve(
-            row.recommender, workplace.dataset, row.code_sizes, self.seed, values, source
+            row.recommender,
+            workplace.dataset,
+            row.code_sizes,
+            self.seed,
+            values,
+            source,
+            row.user_code_sizes,
         )
 
     def baseline_key(self) -> str:
@@ -126,7 +153,7 @@ class Outcome:
     key: tuple[str, int]
     seconds: float
     score: float | None = None
-    """Standard NDCG@10 on the test lists."""
+    """The table's first metric, on the test data."""
     reason: str | None = None
     """Why it failed, in one sentence."""
 
@@ -173,10 +200,12 @@ def _measure(job: Job) -> float:
     found = read_baseline(folder, job.seed, key)
     if found is None:
         device = pick_device(job.workplace.device)
-        task = prepare(job.workplace.load(), job.seed)
+        data = job.workplace.load()
+        assert isinstance(data, ListData)
+        task = prepare(data, job.seed)
         found = measure_baseline(job.row.name, task, device, key, job.seed)
         write_baseline(folder, *found)
-    return found[0].test[SELECTION_METRIC]
+    return found[0].test[job.workplace.table.selected[0]]
 
 
 def _train(job: Job, listener: Listener) -> float:
@@ -191,7 +220,7 @@ def _train(job: Job, listener: Listener) -> float:
     with Registry(workplace.registry) as registry:
         watcher = _Relay(listener, settings.training.epochs)
         manifest = run_training(settings, place, registry, watcher, data)
-    return manifest.metrics["test"][SELECTION_METRIC]
+    return manifest.metrics["test"][workplace.table.selected[0]]
 
 
 def _discard_other(checkpoint: Path, fingerprint: str) -> None:

@@ -1,7 +1,10 @@
-"""A table as a picture: the standard NDCG@10 of every row, with its spread over the seeds."""
+"""A table as a picture: one metric of every row, with its spread over the seeds."""
 
 from pathlib import Path
 from typing import Any
+
+from cove.recommenders import LISTS
+from training.paper.tables import TABLES
 
 _COLORS = {
     "baselines": "#6b6b6b",
@@ -19,6 +22,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to load
     from matplotlib.figure import Figure  # noqa: PLC0415
 
+    table = TABLES[report["table"]]
+    metric, label = table.plotted
     rows = [row for group in report["groups"] for row in report["rows"] if row["group"] == group]
     figure = Figure(figsize=(9, 1.6 + 0.3 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -27,27 +32,28 @@ def draw(report: dict[str, Any], path: Path) -> None:
     for place, row in enumerate(rows):
         group = row["group"]
         axes.errorbar(
-            row["mean"]["ndcg_at_10"], place, xerr=row["sd"]["ndcg_at_10"] or 0.0,
+            row["mean"][metric], place, xerr=row["sd"][metric] or 0.0,
             fmt=_MARKS[group], color=_COLORS[group], capsize=3,
             label=None if group in labelled else report["groups"][group],
         )  # fmt: skip
-        dots = [seed["test"]["ndcg_at_10"] for seed in row["seeds"]]
+        dots = [seed["test"][metric] for seed in row["seeds"]]
         axes.plot(dots, [place] * len(dots), "|", color=_COLORS[group], alpha=0.5)
         labelled.add(group)
     baselines = [row for row in rows if row["group"] == "baselines"]
     if baselines:
-        best = max(baselines, key=lambda row: row["mean"]["ndcg_at_10"])
+        best = max(baselines, key=lambda row: row["mean"][metric])
         axes.axvline(
-            best["mean"]["ndcg_at_10"], color=_COLORS["baselines"], linestyle="--", linewidth=1,
+            best["mean"][metric], color=_COLORS["baselines"], linestyle="--", linewidth=1,
             label=f"{best['title']}, the best baseline",
         )  # fmt: skip
     axes.set_yticks(range(len(rows)), [row["title"] for row in rows])
     axes.invert_yaxis()
-    axes.set_xlim(left=0)
+    if table.task == LISTS:
+        axes.set_xlim(left=0)
     axes.grid(axis="x", alpha=0.3)
     seeds = ", ".join(map(str, report["seeds"]))
-    axes.set_xlabel(f"standard NDCG@10, test lists: mean ± sd over the seeds {seeds}")
-    axes.set_title(f"List completion on {report['dataset']['name']}")
+    axes.set_xlabel(f"{label}, test data: mean ± sd over the seeds {seeds}")
+    axes.set_title(f"{table.title} on {report['dataset']['name']}")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
     scratch = path.with_name(f".{path.name}.tmp")
     figure.savefig(scratch, dpi=130, format="png")

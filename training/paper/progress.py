@@ -18,6 +18,7 @@ class LineBoard:
 
     def __init__(self, jobs: list[Job], num_done: int, num_workers: int) -> None:
         self.kinds = {job.key: job.is_baseline for job in jobs}
+        self.metric = jobs[0].workplace.table.selected[1] if jobs else ""
         self.waiting = dict(self.kinds)
         self.total, self.num_workers = len(jobs) + num_done, num_workers
         self.began = time.monotonic()
@@ -67,7 +68,7 @@ class LineBoard:
         is_baseline = self.waiting.pop(outcome.key)
         if outcome.reason is None:
             self.seconds[is_baseline].append(outcome.seconds)
-            result = f"NDCG@10 {outcome.score:.4f} in {_clock(outcome.seconds)}"
+            result = f"{self.metric} {outcome.score:.4f} in {_clock(outcome.seconds)}"
         else:
             self.failed.append(outcome)
             result = f"failed: {outcome.reason}"

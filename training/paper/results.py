@@ -16,16 +16,17 @@ from torch import Tensor
 
 import cove
 from cove.artifact import read_artifact
-from training.datasets.stats import list_stats
+from training.datasets import ListData
+from training.datasets.stats import click_stats, list_stats
 from training.evaluation.comparison import Comparison, Values, compare
 from training.paper.baseline_runs import GRIDS, read_baseline
 from training.paper.jobs import Job, Outcome, Workplace
 from training.paper.rows import GROUPS, Row
-from training.tasks.list_completion import SELECTION_METRIC, ListCompletion, prepare
+from training.paper.tables import Table
+from training.tasks.list_completion import ListCompletion, prepare
 
-COMPARED = SELECTION_METRIC
-"""The metric of the comparisons: the standard NDCG@10."""
-NEW_LISTS = f"{COMPARED}_of_new_lists"
+_NDCG = "ndcg_at_10"
+NEW_LISTS = f"{_NDCG}_of_new_lists"
 """The same without the test lists that are a training list over again."""
 
 
@@ -35,8 +36,8 @@ class SeedResult:
 
     facts: dict[str, Any]
     """Metrics and where they come from, as JSON has them."""
-    by_list: dict[str, Values]
-    """Each test metric by list, [n]."""
+    by_unit: dict[str, Values]
+    """Each test metric by list or user, [n]."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,11 @@ def _read_run(job: Job) -> SeedResult:
         "epochs": manifest.epochs,
         "test": manifest.metrics["test"],
         "valid": manifest.metrics["valid"],
-        "code_use": [use.model_dump() for use in manifest.code_use.get("item", [])],
+        "code_use": {
+            entity: [use.model_dump() for use in levels]
+            for entity, levels in manifest.code_use.items()
+        },
+        "counts": manifest.counts,
     }
     return SeedResult(facts, _arrays(artifact.evaluation))
 
@@ -77,7 +82,7 @@ def _read_baseline(job: Job) -> SeedResult:
     folder = job.workplace.folder(job.row.name)
     found = read_baseline(folder, job.seed, job.baseline_key())
     assert found is not None
-    result, by_list = found
+    result, by_unit = found
     facts = {
         "seed": job.seed,
         "key": result.key,
@@ -87,15 +92,15 @@ def _read_baseline(job: Job) -> SeedResult:
         "test": result.test,
         "valid": result.valid,
     }
-    return SeedResult(facts, _arrays(by_list))
+    return SeedResult(facts, _arrays(by_unit))
 
 
 def _place(job: Job) -> str:
     return job.output.relative_to(job.workplace.output).as_posix()
 
 
-def _arrays(by_list: dict[str, Tensor]) -> dict[str, Values]:
-    return {name: values.double().numpy() for name, values in by_list.items()}
+def _arrays(by_unit: dict[str, Tensor]) -> dict[str, Values]:
+    return {name: values.double().numpy() for name, values in by_unit.items()}
 
 
 def table_report(
@@ -106,24 +111,19 @@ def table_report(
     command: str,
 ) -> dict[str, Any]:
     """Everything about a table as JSON values; Markdown and plot are made from this alone."""
-    tasks = {seed: prepare(workplace.load(), seed) for seed in seeds}
-    new = {seed: new_lists(task) for seed, task in tasks.items()}
-    for result in results:
-        for seed, found in result.seeds.items():
-            if COMPARED in found.by_list and new[seed].any():
-                found.facts["test"][NEW_LISTS] = float(found.by_list[COMPARED][new[seed]].mean())
+    table = workplace.table
     return {
-        "table": "table2",
+        "table": table.name,
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "machine": _machine(workplace.device),
-        "dataset": _data_facts(workplace, tasks, new),
+        "dataset": _data_facts(workplace, results, seeds),
         "seeds": list(seeds),
         "settings_for_all": dict(workplace.overrides),
         "baseline_grids": GRIDS,
         "groups": GROUPS,
         "rows": [_row_facts(result) for result in results],
-        "comparisons": _comparisons(results),
+        "comparisons": _comparisons(results, table),
         "failed": [
             {"row": outcome.key[0], "seed": outcome.key[1], "reason": outcome.reason}
             for outcome in failed
@@ -160,26 +160,53 @@ def new_lists(task: ListCompletion) -> NDArray[np.bool_]:
 
 
 def _data_facts(
-    workplace: Workplace, tasks: dict[int, ListCompletion], new: dict[int, NDArray[np.bool_]]
+    workplace: Workplace, results: Sequence[RowResult], seeds: Sequence[int]
 ) -> dict[str, Any]:
     data = workplace.load()
-    splits = {
-        str(seed): {
-            "train": len(task.train),
-            "valid": len(task.valid),
-            "test": len(task.test),
-            "test_copies": int((~new[seed]).sum()),
-            "items": len(task.vocabulary),
-        }
-        for seed, task in tasks.items()
-    }
+    if isinstance(data, ListData):
+        tasks = {seed: prepare(data, seed) for seed in seeds}
+        counts = dict(list_stats(data))
+        splits = {str(seed): _list_split(task, results, seed) for seed, task in tasks.items()}
+    else:
+        counts = dict(click_stats(data))
+        splits = {str(seed): _click_split(results, seed) for seed in seeds}
     return {
         "name": data.name,
         "sha256": data.sha256,
         "filter": workplace.rule.model_dump(mode="json"),
-        "counts": dict(list_stats(data)),
-        "splits": splits,
+        "counts": counts,
+        "splits": {seed: split for seed, split in splits.items() if split},
     }
+
+
+def _list_split(task: ListCompletion, results: Sequence[RowResult], seed: int) -> dict[str, int]:
+    """What a seed's split holds; adds to its results the metric over new lists alone."""
+    new = new_lists(task)
+    for result in results:
+        found = result.seeds.get(seed)
+        if found is not None and _NDCG in found.by_unit and new.any():
+            found.facts["test"][NEW_LISTS] = float(found.by_unit[_NDCG][new].mean())
+    return {
+        "training lists": len(task.train),
+        "validation lists": len(task.valid),
+        "test lists": len(task.test),
+        "test lists that are copies of training lists": int((~new).sum()),
+        "items known in training": len(task.vocabulary),
+    }
+
+
+def _click_split(results: Sequence[RowResult], seed: int) -> dict[str, int]:
+    """What a seed's split holds, as the manifest of any of its runs has it."""
+    known = [result.seeds[seed].facts["counts"] for result in results if seed in result.seeds]
+    if not known:
+        return {}
+    names = {
+        "train_samples": "training samples",
+        "valid_samples": "validation samples",
+        "test_samples": "test samples",
+        "test_samples_unknown": "test samples with a user or item that training does not know",
+    }
+    return {text: known[0][name] for name, text in names.items()}
 
 
 def _row_facts(result: RowResult) -> dict[str, Any]:
@@ -194,6 +221,7 @@ def _row_facts(result: RowResult) -> dict[str, Any]:
         "recommender": row.recommender,
         "settings": dict(row.settings),
         "code_sizes": None if row.code_sizes is None else list(row.code_sizes),
+        "user_code_sizes": None if row.user_code_sizes is None else list(row.user_code_sizes),
         "base": row.base,
         "note": row.note,
         "mean": {name: statistics.mean(each) for name, each in values.items()},
@@ -204,7 +232,7 @@ def _row_facts(result: RowResult) -> dict[str, Any]:
     }
 
 
-def _comparisons(results: Sequence[RowResult]) -> list[dict[str, Any]]:
+def _comparisons(results: Sequence[RowResult], table: Table) -> list[dict[str, Any]]:
     """Each row against its base; the best COVE row, by validation, against each baseline."""
     by_name = {result.row.name: result for result in results}
     pairs = [
@@ -212,35 +240,38 @@ def _comparisons(results: Sequence[RowResult]) -> list[dict[str, Any]]:
         for result in results
         if result.row.base in by_name
     ]
-    best = best_cove_row(results)
+    best = best_cove_row(results, table.selected[0])
     if best is not None:
         pairs += [("baseline", best, other) for other in results if other.row.group == "baselines"]
-    found = [(kind, ours, theirs, _compare(ours, theirs)) for kind, ours, theirs in pairs]
+    found = [
+        (kind, ours, theirs, metric, _compare(ours, theirs, metric))
+        for metric in table.compared
+        for kind, ours, theirs in pairs
+    ]
     return [
-        {"kind": kind, "row": ours.row.name, "against": theirs.row.name, "metric": COMPARED}
+        {"kind": kind, "row": ours.row.name, "against": theirs.row.name, "metric": metric}
         | asdict(comparison)
-        for kind, ours, theirs, comparison in found
+        for kind, ours, theirs, metric, comparison in found
         if comparison is not None
     ]
 
 
-def best_cove_row(results: Sequence[RowResult]) -> RowResult | None:
-    """The COVE row with the highest mean NDCG@10 on the validation lists, controls left out."""
+def best_cove_row(results: Sequence[RowResult], metric: str) -> RowResult | None:
+    """The COVE row with the highest mean of a metric in validation, controls left out."""
     most = max((len(result.seeds) for result in results), default=0)
     rows = [r for r in results if r.row.group in {"cove", "cove-paper"} and len(r.seeds) == most]
     if not rows:
         return None
     return max(
-        rows,
-        key=lambda r: statistics.mean(s.facts["valid"][COMPARED] for s in r.seeds.values()),
+        rows, key=lambda r: statistics.mean(s.facts["valid"][metric] for s in r.seeds.values())
     )
 
 
-def _compare(ours: RowResult, theirs: RowResult) -> Comparison | None:
+def _compare(ours: RowResult, theirs: RowResult, metric: str) -> Comparison | None:
     """Compare two rows over the seeds that both have; None where they have none in common."""
     seeds = [seed for seed in sorted(ours.seeds) if seed in theirs.seeds]
     pair = [
-        [np.asarray(result.seeds[seed].by_list.get(COMPARED, np.empty(0))) for seed in seeds]
+        [np.asarray(result.seeds[seed].by_unit.get(metric, np.empty(0))) for seed in seeds]
         for result in (ours, theirs)
     ]
     if not seeds or any(len(values) == 0 for side in pair for values in side):

@@ -1,34 +1,64 @@
-"""The rows of Table 2 as data: every one can be run, and is named without doubt."""
+"""The rows of the tables as data: every one can be run, and is named without doubt."""
 
 import pytest
 
 from cove.errors import SettingsError
+from cove.recommenders import LISTS
+from training.paper import click_rows, list_rows
 from training.paper.baseline_runs import GRIDS
-from training.paper.rows import GROUPS, choose_rows, table_rows
+from training.paper.list_rows import table_rows
+from training.paper.rows import GROUPS, Row
+from training.paper.rows import choose_rows as choose
+from training.paper.tables import TABLES, Table
 from training.run_settings import resolve
 
 ROWS = {row.name: row for row in table_rows()}
+EVERY = [(table, row) for table in TABLES.values() for row in table.rows()]
 
 
-@pytest.mark.parametrize("name", ROWS)
-def test_every_row_can_be_run(name: str) -> None:
-    row = ROWS[name]
+def choose_rows(text: str) -> list[Row]:
+    return choose(text, table_rows(), list_rows.is_main)
+
+
+@pytest.mark.parametrize(("table", "row"), EVERY, ids=[f"{t.name} {r.name}" for t, r in EVERY])
+def test_every_row_can_be_run(table: Table, row: Row) -> None:
     assert row.group in GROUPS
-    if row.group == "baselines":
+    if not row.is_trained:
         assert row.recommender in GRIDS
         return
     source = None if row.codes_from is None else "a model"
-    settings = resolve(row.recommender, "aotm", row.code_sizes, 0, row.settings, source)
-    assert (settings.quantizer is None) == (row.base is None)
+    data = "aotm" if table.task == LISTS else "ml100k"
+    settings = resolve(
+        row.recommender, data, row.code_sizes, 0, row.settings, source, row.user_code_sizes
+    )
+    assert settings.task == table.task
+    assert bool(settings.quantizers()) == (row.base is not None)
 
 
-def test_names_are_unique_and_a_base_is_the_same_recommender_without_cove() -> None:
-    assert len(ROWS) == len(table_rows())
-    for row in ROWS.values():
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_names_are_unique_and_a_base_is_the_same_recommender_without_cove(table: Table) -> None:
+    rows = {row.name: row for row in table.rows()}
+    assert len(rows) == len(table.rows())
+    for row in rows.values():
         if row.base is not None:
-            base = ROWS[row.base]
-            assert (base.recommender, base.code_sizes) == (row.recommender, None)
+            base = rows[row.base]
+            assert base.recommender == row.recommender
+            assert (base.code_sizes, base.user_code_sizes) == (None, None)
             assert base.settings.items() <= row.settings.items()
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_metric_that_a_table_names_is_in_one_of_its_metric_tables(table: Table) -> None:
+    shown = {name for one in table.metric_tables for name in one.metrics}
+    assert {table.selected[0], table.plotted[0], *table.compared} <= shown
+
+
+def test_figure_3_has_each_network_of_table_4_plain_and_in_three_forms() -> None:
+    rows = click_rows.figure_rows()
+    assert all(row in click_rows.table_rows() for row in rows)
+    for network in ("dcn", "deepfm", "fibinet", "finalmlp"):
+        forms = [(r.user_code_sizes, r.code_sizes) for r in rows if r.recommender == network]
+        assert forms == [(None, None), ((100,), None), (None, (100,)), ((100,), (100,))]
 
 
 def test_cove_is_on_every_one_of_the_six_and_on_sasrec_with_full_cross_entropy() -> None:

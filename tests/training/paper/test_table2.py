@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from training.paper import jobs as paper_jobs
 from training.paper import paper_figures
 from training.paper.results import NEW_LISTS, new_lists
 from training.paper.rows import Row
+from training.paper.tables import TABLE_2, TABLES
 from training.registry.database import registry_url
 from training.registry.queries import Registry
 from training.tasks.list_completion import prepare, split_lists
@@ -25,7 +27,7 @@ SEEDS = [0, 1]
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("training.paper.rows.table_rows", small_rows)
+    monkeypatch.setitem(TABLES, "table2", replace(TABLE_2, rows=small_rows))
 
 
 def reproduce(file: Path, output: Path, *more: str) -> int:
@@ -38,7 +40,7 @@ def made(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, di
     """A table of all small rows over two seeds, and its JSON."""
     output = tmp_path_factory.mktemp("table") / "runs"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.paper.rows.table_rows", small_rows)
+        patch.setitem(TABLES, "table2", replace(TABLE_2, rows=small_rows))
         assert reproduce(tiny, output, "--seeds", "0,1", "--rows", "all") == 0
     return output, json.loads((output / "table2-tiny.json").read_text())
 
@@ -169,7 +171,7 @@ def test_a_row_that_fails_leaves_the_others_alone_and_is_named(
         broken = Row("fans", "FANS", "plain", "fans", diverging)
         return [broken, codes, popular]
 
-    monkeypatch.setattr("training.paper.rows.table_rows", rows)
+    monkeypatch.setitem(TABLES, "table2", replace(TABLE_2, rows=rows))
     assert reproduce(tiny, tmp_path, "--seeds", "3", "--rows", "all") == 1
     errors = capsys.readouterr().err.splitlines()
     assert [line for line in errors if line.startswith("cove: ")] == [

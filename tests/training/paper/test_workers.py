@@ -20,11 +20,12 @@ from training.registry.queries import Registry
 
 CALL = """
 import sys
-import training.paper.rows
+from dataclasses import replace
 from tests.training.paper.worlds import small_rows
 from training.cli import main
+from training.paper.tables import TABLE_2, TABLES
 if __name__ == "__main__":
-    training.paper.rows.table_rows = small_rows
+    TABLES["table2"] = replace(TABLE_2, rows=small_rows)
     sys.exit(main(sys.argv[1:]))
 """
 

@@ -1,4 +1,4 @@
-"""`cove reproduce table2`: runs what is missing, then writes the table."""
+"""`cove reproduce`: runs what is missing, then writes the table."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from training.registry.database import upgrade
 
 
 @dataclass(frozen=True)
-class Table:
+class Made:
     """What was written, and what is missing from it."""
 
     markdown: Path
@@ -29,7 +29,7 @@ class Table:
 
 def make_table(
     rows: Sequence[Row], seeds: Sequence[int], workplace: Workplace, num_workers: int, command: str
-) -> Table:
+) -> Made:
     """Run every row with every seed that is not there yet, and write Markdown, JSON and plot.
 
     Raises:
@@ -46,11 +46,11 @@ def make_table(
     if not results:
         raise CoveError(f"no row has a result; {failed[0].key[0]}: {failed[0].reason}")
     report = table_report(workplace, results, seeds, failed, command)
-    path = workplace.output / f"table2-{workplace.data_name}.md"
+    path = workplace.output / f"{workplace.table_name}-{workplace.data_name}.md"
     _write(path.with_suffix(".json"), json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     draw(report, path.with_suffix(".png"))
     _write(path, markdown(report))
-    return Table(path, report, failed)
+    return Made(path, report, failed)
 
 
 def _run(jobs: Sequence[Job], num_workers: int) -> list[Outcome]:

@@ -1,0 +1,107 @@
+"""Table 4 and Figure 3 as data: each row is a run configuration, the same for every seed.
+
+What a row is tuned to (by validation, never by test) stands here and nowhere else.
+"""
+
+from typing import Any
+
+from training.paper.rows import Row
+
+_DEEP: dict[str, Any] = {"epochs": 8, "batch_size": 1000, "learning_rate": 0.001, "patience": 2}
+_SHALLOW: dict[str, Any] = {"epochs": 40, "batch_size": 1000, "learning_rate": 0.01}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "logistic_regression": _SHALLOW,
+    "factorization_machine": _SHALLOW,
+    "dcn": _DEEP,
+    "deepfm": _DEEP,
+    "fibinet": _DEEP,
+    "finalmlp": _DEEP,
+}
+"""Each recommender's own settings; a row and its base differ in COVE only."""
+
+_BASELINES = {
+    "logistic_regression": "Logistic regression",
+    "factorization_machine": "Factorization machine",
+}
+_TITLES = {"dcn": "DCN", "deepfm": "DeepFM", "fibinet": "FiBiNET", "finalmlp": "FinalMLP"}
+
+SIZES = (100,)
+"""Codes of either entity; ml100k has 849 users and 1,641 items after its filter."""
+FORMS = {
+    "user": ("COVE on users", SIZES, None),
+    "item": ("COVE on items", None, SIZES),
+    "both": ("COVE on users and items", SIZES, SIZES),
+}
+"""What Figure 3 tells apart: title, code sizes of users and of items."""
+COVE_PAPER: dict[str, Any] = {
+    "alpha": 1.0,
+    "commitment_weight": 1.0,
+    "quantization_weight": 1.0,
+    "gradient": "straight_through",
+    "loss_reduction": "sum",
+    "initialization": "sample",
+}
+"""The paper's text: α = β = ω_q = 1, Eq. 5, the sum of Eq. 6; ω_c is for sequences alone."""
+
+
+def baseline_rows() -> list[Row]:
+    """What any network has to beat."""
+    return [
+        Row(name, title, "baselines", name, SETTINGS[name]) for name, title in _BASELINES.items()
+    ]
+
+
+def plain_rows() -> list[Row]:
+    """The four networks without COVE."""
+    return [Row(name, title, "plain", name, SETTINGS[name]) for name, title in _TITLES.items()]
+
+
+def cove_rows() -> list[Row]:
+    """COVE on users, on items and on both, of each network."""
+    return [
+        Row(
+            f"{row.name}_cove_{form}", f"{title} of {row.title}", "cove", row.recommender,
+            row.settings, item_sizes, base=row.name, user_code_sizes=user_sizes,
+        )
+        for row in plain_rows()
+        for form, (title, user_sizes, item_sizes) in FORMS.items()
+    ]  # fmt: skip
+
+
+def other_rows() -> list[Row]:
+    """The paper's settings, and the controls, on DeepFM with COVE on both."""
+    deepfm = SETTINGS["deepfm"]
+    common: dict[str, Any] = {"base": "deepfm", "user_code_sizes": SIZES}
+    return [
+        Row(
+            "deepfm_cove_paper", "COVE, paper's settings, on users and items of DeepFM",
+            "cove-paper", "deepfm", deepfm | COVE_PAPER, SIZES, **common,
+        ),
+        Row(
+            "deepfm_alpha_0", "DeepFM, codes without weight (α = 0)", "controls", "deepfm",
+            deepfm | {"alpha": 0.0}, SIZES, note="as many parameters as with COVE", **common,
+        ),
+        Row(
+            "deepfm_random_codes", "DeepFM, fixed random codes", "controls", "deepfm",
+            deepfm | {"assignment": "random"}, SIZES, **common,
+        ),
+        Row(
+            "deepfm_kmeans_codes", "DeepFM, fixed k-means codes of plain DeepFM", "controls",
+            "deepfm", deepfm, SIZES, codes_from="deepfm", **common,
+        ),
+    ]  # fmt: skip
+
+
+def table_rows() -> list[Row]:
+    """Every row of Table 4, in its order."""
+    return [*baseline_rows(), *plain_rows(), *cove_rows(), *other_rows()]
+
+
+def figure_rows() -> list[Row]:
+    """The rows of Figure 3: they are Table 4's, and its runs."""
+    return [*plain_rows(), *cove_rows()]
+
+
+def is_main(row: Row) -> bool:
+    """Whether `--rows main` means the row: all but the paper's form and the controls."""
+    return row.group in {"baselines", "plain", "cove"}
