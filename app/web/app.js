@@ -1,32 +1,52 @@
-// The page: which model is served, where one is in the categories, and the list to complete.
+// The page: which models are served, where one is in the categories, and what they can be asked.
 
 import { combobox } from "./combo.js";
-import { ask, codeLink, element, failed, itemLink, many, named, number, post } from "./dom.js";
+import { completing } from "./completing.js";
+import { ask, element, failed, idOf } from "./dom.js";
+import { address, scopesOf } from "./scopes.js";
+import { scoring } from "./scoring.js";
 import { trail, view } from "./views.js";
 
 const at = (id) => document.getElementById(id);
-const chosen = [];
-let served = null;
+let models = {};
+let scopes = [];
 let turn = 0;
 
-function parts() {
+function place() {
+  let parts = [];
   try {
-    return location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
-  } catch {
-    return [];
-  }
+    parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+  } catch { /* an address that nobody can read is that of the levels */ }
+  const scope = scopes.find((each) => each.name && each.name === parts[0]);
+  return scope ? [scope, ...parts.slice(1)] : [scopes[0], ...parts];
+}
+
+const inModel = (model, entity) => () =>
+  scopes.find((each) => each.model === models[model] && each.entity === entity);
+
+// What a person can do with the item or user that is shown.
+function offer(scope, entry) {
+  const [text, act] = scope.entity === "user" ? ["Score clicks of this user", panel.chooseUser]
+    : scope.model === models.list_completion ? ["Add to the list", add]
+      : ["Add to the items to score", panel.add];
+  return element("button", { type: "button", text, onclick: () => act(entry) });
 }
 
 async function browse(moveFocus = false) {
-  const [kind, ...rest] = parts();
+  const [scope, kind, ...rest] = place();
   const mine = (turn += 1);
-  const steps = trail(kind, ...rest);
-  at("trail").replaceChildren(...steps.flatMap(([href, text], place) => {
-    const last = place === steps.length - 1;
-    return [place ? " › " : "", element("a", { href, text, "aria-current": last && "page" })];
+  const steps = trail(scope, kind, ...rest);
+  at("trail").replaceChildren(...steps.flatMap(([href, text], step) => {
+    const last = step === steps.length - 1;
+    return [step ? " › " : "", element("a", { href, text, "aria-current": last && "page" })];
   }));
+  at("scopes").hidden = scopes.length < 2;
+  at("scopes").replaceChildren(...scopes.map((each) => element("a", { href: address(each),
+    text: each.label, "aria-current": each === scope && "true" })));
+  at("find-label").textContent = scope.entity === "user" ? "Find a user" : "Find an item";
+  at("find").placeholder = scope.entity === "user" ? "Id" : "Title or id";
   try {
-    const nodes = await view(kind, add, ...rest);
+    const nodes = await view(scope, kind, offer, ...rest);
     if (mine !== turn) return;
     at("view").replaceChildren(...nodes);
     if (moveFocus) {
@@ -40,90 +60,44 @@ async function browse(moveFocus = false) {
   }
 }
 
-function add(item) {
-  if (!chosen.some((each) => each.item === item.item)) chosen.push(item);
-  showChosen();
+function showEmpty(error) {
+  models = {};
+  at("content").hidden = true;
+  at("empty").hidden = false;
+  at("model").textContent = "";
+  at("empty-title").textContent = error.status === 503 ? "No model is served" : "No answer";
+  const [sentence, command] = error.message.split(/(?<=train one with): /);
+  at("empty-reason").replaceChildren(command ? `${sentence}:` : sentence,
+    ...(command ? [element("pre", {}, element("code", { text: command }))] : []));
 }
-
-function remove(item) {
-  chosen.splice(chosen.indexOf(item), 1);
-  showChosen();
-  (at("chosen").querySelector("button") ?? at("add")).focus();
-}
-
-function showChosen() {
-  at("chosen-empty").hidden = chosen.length > 0;
-  at("chosen").replaceChildren(...chosen.map((item) =>
-    element("li", {}, itemLink(item), element("button", { type: "button", text: "×",
-      "aria-label": `Remove ${named(item)}`, onclick: () => remove(item) }))));
-}
-
-function completed(answer, total) {
-  const source = answer.source === "model" ? `Chosen by the model ${answer.model}`
-    : "The most popular items: the model knows none of your list";
-  if (!answer.items.length) return [element("p", { class: "quiet", text: "Nothing is left to give." })];
-  return [
-    element("h3", { text: "It goes on with" }),
-    element("p", { class: "quiet source", "data-source": answer.source, text: source
-      + (total ? ". Beside each code: how many of your items share it." : ".") }),
-    element("ol", { class: "rows" }, ...answer.items.map((item) => element("li", {},
-      element("div", { class: "row-head" }, itemLink(item),
-        element("button", { type: "button", text: "Add", "aria-label": `Add ${named(item)}`,
-          onclick: () => add(item) })),
-      element("span", { class: "quiet", text: answer.source === "model"
-        ? `score ${item.score.toFixed(2)}` : many(item.score, "time") }),
-      ...(item.codes ?? []).map((code, place) => element("span", { class: "quiet shared" },
-        codeLink(place + 1, code), total ? ` ${item.shared_codes[place + 1]} of ${total}` : ""))))),
-  ];
-}
-
-at("complete").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const button = at("complete").querySelector("[type=submit]");
-  button.disabled = true;
-  at("result").replaceChildren(element("p", { class: "quiet", text: "Completing…" }));
-  try {
-    const answer = await post("/complete-list",
-      { items: chosen.map((each) => each.item), k: at("k").valueAsNumber, explain: true });
-    at("result").replaceChildren(...completed(answer, chosen.length - answer.unknown_items.length));
-  } catch (error) {
-    at("result").replaceChildren(failed(error));
-  }
-  button.disabled = false;
-});
-
-at("clear").addEventListener("click", () => {
-  chosen.length = 0;
-  showChosen();
-  at("result").replaceChildren();
-  at("add").focus();
-});
 
 async function watch() {
   try {
-    const { model } = await ask("/readyz");
+    const ready = await ask("/readyz");
     at("empty").hidden = true;
     at("content").hidden = false;
-    if (model !== served) {
-      served = model;
-      at("model").textContent = `Model ${model}`;
+    at("problems").hidden = !ready.problems;
+    at("problems").textContent = Object.values(ready.problems ?? {}).join(" ");
+    if (JSON.stringify(ready.models) !== JSON.stringify(models)) {
+      models = ready.models;
+      scopes = scopesOf(models);
+      at("model").textContent = `${Object.keys(models).length > 1 ? "Models" : "Model"} `
+        + Object.values(models).join(" and ");
+      at("completing").hidden = !models.list_completion;
+      at("scoring").hidden = !models.click_through;
       await browse();
     }
   } catch (error) {
-    served = null;
-    at("content").hidden = true;
-    at("empty").hidden = false;
-    at("model").textContent = "";
-    at("empty-title").textContent = error.status === 503 ? "No model is served" : "No answer";
-    const [sentence, command] = error.message.split(/(?<=train one with): /);
-    at("empty-reason").replaceChildren(command ? `${sentence}:` : sentence,
-      ...(command ? [element("pre", {}, element("code", { text: command }))] : []));
+    showEmpty(error);
   }
   setTimeout(watch, 5000);
 }
 
-combobox(at("find"), (item) => { location.hash = `#/item/${encodeURIComponent(item.item)}`; });
-combobox(at("add"), add);
-addEventListener("hashchange", () => browse(true));
-showChosen();
+const add = completing(inModel("list_completion", "item"));
+const panel = scoring(inModel("click_through", "item"), inModel("click_through", "user"));
+combobox(at("find"), () => place()[0], (entry) => {
+  const [scope] = place();
+  location.hash = address(scope, scope.entity, idOf(entry));
+});
+addEventListener("hashchange", () => scopes.length && browse(true));
 watch();

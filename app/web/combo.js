@@ -1,12 +1,14 @@
-// A search box with type-ahead over /items?search=: an ARIA combobox, usable by keyboard alone.
+// A search box with type-ahead over /items?search= or /users?search=: an ARIA combobox, usable by
+// keyboard alone. `scope` gives whose items or users, `choose` is told what was taken.
 
-import { ask, element, named } from "./dom.js";
+import { ask, element, idOf, named } from "./dom.js";
+import { call } from "./scopes.js";
 
 const PAUSE_MS = 150;
 
-export function combobox(input, choose) {
+export function combobox(input, scope, choose) {
   const list = element("ul", { class: "options", role: "listbox", id: `${input.id}-options`,
-    hidden: true, "aria-label": "Items found" });
+    hidden: true, "aria-label": "What was found" });
   input.after(list);
   for (const [name, value] of Object.entries({ role: "combobox", autocomplete: "off",
     "aria-expanded": "false", "aria-autocomplete": "list", "aria-controls": list.id })) {
@@ -50,9 +52,9 @@ export function combobox(input, choose) {
     if (!text) return close();
     const turn = (asked += 1);
     try {
-      const answer = await ask(`/items?limit=12&search=${encodeURIComponent(text)}`);
+      const answer = await ask(call(scope(), `/${scope().entity}s`, { limit: 12, search: text }));
       if (turn !== asked) return;
-      found = answer.items;
+      found = answer.items ?? answer.users;
     } catch (error) {
       if (turn !== asked) return;
       found = [];
@@ -66,7 +68,7 @@ export function combobox(input, choose) {
       element("li", { role: "option", id: `${list.id}-${at}`, "aria-selected": "false",
         onmousedown: (event) => { event.preventDefault(); take(item); } },
       element("span", { text: named(item) }),
-      element("small", { class: "quiet", text: item.title ? String(item.item) : "" }))));
+      element("small", { class: "quiet", text: item.title ? String(idOf(item)) : "" }))));
     mark(0);
   };
 
@@ -76,7 +78,10 @@ export function combobox(input, choose) {
   });
   input.addEventListener("blur", close);
   input.addEventListener("keydown", async (event) => {
-    if (event.key === "Escape") return close();
+    if (event.key === "Escape") {
+      if (!list.hidden) event.preventDefault();  // else the browser would empty the box
+      return close();
+    }
     if (event.key === "Enter" && input.value.trim()) {
       event.preventDefault();
       if (list.hidden || current < 0) {

@@ -1,5 +1,7 @@
 // Building blocks of the pages. All text goes through textContent, so a title is never markup.
 
+import { address } from "./scopes.js";
+
 export function element(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -43,13 +45,20 @@ export const number = (value, digits = 0) =>
 
 export const many = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
 
-export const named = (item) => item.title || `Item ${item.item}`;
+// A row of the API is an item or a user, by the field that holds its id.
+export const idOf = (entry) => entry.item ?? entry.user;
 
-export const itemLink = (item) =>
-  element("a", { href: `#/item/${encodeURIComponent(item.item)}`, text: named(item) });
+export const named = (entry) =>
+  entry.title || (entry.item === undefined ? `User ${entry.user}` : `Item ${entry.item}`);
 
-export const codeLink = (level, code) =>
-  element("a", { class: "code", href: `#/code/${level}/${code}`, text: `${level}·${code}`,
+export const entryLink = (scope, entry) =>
+  element("a", { href: address(scope, scope.entity, idOf(entry)), text: named(entry) });
+
+export const codeLink = (scope, level, code) =>
+  element("a", { class: "code", href: address(scope, "code", level, code), text: `${level}·${code}`,
     title: `Code ${code} of level ${level}` });
+
+export const bar = (share) =>
+  element("meter", { min: 0, max: 1, value: share, "aria-hidden": "true" });
 
 export const failed = (error) => element("p", { class: "error", role: "alert", text: error.message });

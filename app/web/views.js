@@ -1,11 +1,9 @@
-// What the left side shows: the levels, the codes of a level, one code, one item.
+// What the left side shows of a scope: its levels, the codes of a level, one code, one entry.
 
-import { ask, codeLink, element, itemLink, many, named, number } from "./dom.js";
+import { ask, bar, codeLink, element, entryLink, idOf, many, named, number } from "./dom.js";
+import { address, call, codesCall } from "./scopes.js";
 
 const PAGE = 100;
-
-const bar = (share) =>
-  element("meter", { min: 0, max: 1, value: share, "aria-hidden": "true" });
 
 const row = (head, ...facts) => element("li", {}, element("div", { class: "row-head" }, head), ...facts);
 
@@ -16,87 +14,89 @@ const rows = (nodes, empty, kind = "rows") =>
 
 const examples = (code) => fact(code.examples.map(named).join(" · "));
 
-const codeRow = (code, largest) =>
-  row(element("a", { href: `#/code/${code.level}/${code.code}`, text: `Code ${code.code}` }),
-    bar(code.size / Math.max(1, largest)), fact(many(code.size, "item")), examples(code));
+const codeRow = (scope, code, largest) =>
+  row(element("a", { href: address(scope, "code", code.level, code.code), text: `Code ${code.code}` }),
+    bar(code.size / Math.max(1, largest)), fact(many(code.size, scope.entity)), examples(code));
 
-async function levels() {
-  const answer = await ask("/codes");
+async function levels(scope) {
+  const answer = await ask(codesCall(scope, ""));
   if (!answer.levels.length) {
-    return [element("p", { text: "This model learned no categories: it was trained without --cove. "
-      + "It still completes lists." })];
+    return [element("p", { text: `This model learned no categories of ${scope.entity}s: it was `
+      + "trained without COVE on them. It still answers." })];
   }
   return [
     element("p", { class: "quiet", text: "Learned from ids alone. Level 1 is the finest; each of its "
       + "codes belongs to one code of the level above." }),
     rows(answer.levels.map((level) =>
-      row(element("a", { href: `#/level/${level.level}`, text: `Level ${level.level}` }),
+      row(element("a", { href: address(scope, "level", level.level), text: `Level ${level.level}` }),
         bar(level.used / level.size),
         fact(`${number(level.used)} of ${many(level.size, "code")} used`),
         fact(`perplexity ${number(level.perplexity, 1)}`),
-        fact(many(level.items, "item"))))),
+        fact(many(level.items ?? level.users, scope.entity))))),
   ];
 }
 
-async function level(at) {
-  const answer = await ask(`/codes/${at}?sort=size`);
+async function level(scope, at) {
+  const answer = await ask(codesCall(scope, `/${at}`, { sort: "size" }));
   const used = answer.codes.filter((code) => code.size > 0);
   const unused = answer.total - used.length;
-  const shown = rows(used.slice(0, PAGE).map((code) => codeRow(code, used[0].size)), "No code is used.");
+  const listed = (codes) => codes.map((code) => codeRow(scope, code, used[0].size));
+  const shown = rows(listed(used.slice(0, PAGE)), "No code is used.");
   const more = element("button", { type: "button", text: `Show all ${number(used.length)} codes`,
     hidden: used.length <= PAGE,
     onclick: () => {
-      shown.append(...used.slice(PAGE).map((code) => codeRow(code, used[0].size)));
+      shown.append(...listed(used.slice(PAGE)));
       more.hidden = true;
     } });
   return [
     element("h3", { text: `Level ${at}` }),
     element("p", { class: "quiet", text: `${many(used.length, "code")} by size`
-      + (unused ? `; ${number(unused)} without items` : "") }),
+      + (unused ? `; ${number(unused)} without ${scope.entity}s` : "") }),
     shown, more,
   ];
 }
 
-async function code(at, which) {
-  const detail = await ask(`/codes/${at}/${which}`);
+async function code(scope, at, which) {
+  const detail = await ask(codesCall(scope, `/${at}/${which}`));
   const children = detail.children.filter((child) => child.size > 0);
   return [
     element("h3", { text: `Code ${which} of level ${at}` }),
-    element("p", { class: "quiet" }, `${many(detail.size, "item")}, seen `
-      + `${many(detail.popularity, "time")} in training. `,
+    element("p", { class: "quiet" }, `${many(detail.size, scope.entity)}, `
+      + `${many(detail.popularity, scope.seen)} in training. `,
       ...(detail.parent === null ? [] : [`Belongs to level ${Number(at) + 1}: `,
-        codeLink(Number(at) + 1, detail.parent)])),
+        codeLink(scope, Number(at) + 1, detail.parent)])),
     ...(Number(at) > 1 ? [element("h4", { text: `Its codes of level ${at - 1}` }),
-      rows(children.map((child) => codeRow(child, children[0].size)), "None is used.")] : []),
-    element("h4", { text: "Items" }),
-    ...items(at, which),
+      rows(children.map((child) => codeRow(scope, child, children[0].size)), "None is used.")] : []),
+    element("h4", { text: scope.entity === "user" ? "Users" : "Items" }),
+    ...entries(scope, at, which),
     element("h4", { text: "Nearest codes" }),
     rows(detail.nearest.map((near) =>
-      row(element("a", { href: `#/code/${at}/${near.code}`, text: `Code ${near.code}` }),
-        fact(`distance ${near.distance.toFixed(2)}`), fact(many(near.size, "item")), examples(near))),
+      row(element("a", { href: address(scope, "code", at, near.code), text: `Code ${near.code}` }),
+        fact(`distance ${near.distance.toFixed(2)}`), fact(many(near.size, scope.entity)),
+        examples(near))),
     "No other code is used."),
   ];
 }
 
-function items(at, which) {
+function entries(scope, at, which) {
   const list = element("ul", { class: "rows compact" });
   const note = element("p", { class: "quiet" });
   const more = element("button", { type: "button", text: "Show more", hidden: true });
-  const sort = element("select", { "aria-label": "Order of the items" },
-    element("option", { value: "popularity", text: "most popular first" }),
+  const sort = element("select", { "aria-label": `Order of the ${scope.entity}s` },
+    element("option", { value: "popularity", text: `most ${scope.seen}s first` }),
     element("option", { value: "closeness", text: "closest to the code first" }));
   let cursor = null;
   const fetchMore = async () => {
     try {
-      const page = await ask(`/codes/${at}/${which}/items?limit=25&sort=${sort.value}`
-        + (cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""));
-      list.append(...page.items.map((item) => row(itemLink(item),
-        fact(sort.value === "popularity" ? many(item.popularity, "time")
-          : `distance ${item.distance.toFixed(2)}`))));
+      const page = await ask(codesCall(scope, `/${at}/${which}/items`,
+        { limit: 25, sort: sort.value, ...(cursor ? { cursor } : {}) }));
+      list.append(...page.items.map((entry) => row(entryLink(scope, entry),
+        fact(sort.value === "popularity" ? many(entry.popularity, scope.seen)
+          : `distance ${entry.distance.toFixed(2)}`))));
       cursor = page.next;
       more.hidden = cursor === null;
       note.textContent = page.total ? `${number(list.children.length)} of ${number(page.total)}`
-        : "No item has this code.";
+        : `No ${scope.entity} has this code.`;
     } catch (error) {
       note.textContent = error.message;
     }
@@ -112,30 +112,36 @@ function items(at, which) {
   return [sort, list, note, more];
 }
 
-async function item(id, add) {
-  const detail = await ask(`/items/${encodeURIComponent(id)}`);
+async function entry(scope, offer, id) {
+  const detail = await ask(call(scope, `/${scope.entity}s/${encodeURIComponent(id)}`));
   return [
     element("h3", { text: named(detail) }),
-    element("p", { class: "quiet", text: [`id ${detail.item}`,
-      `seen ${many(detail.popularity, "time")} in training`,
+    element("p", { class: "quiet", text: [`id ${idOf(detail)}`,
+      `${many(detail.popularity, scope.seen)} in training`,
       ...(detail.categories?.length ? [`true categories: ${detail.categories.join(", ")}`] : [])]
       .join(" · ") }),
-    element("p", {}, ...(detail.codes.length ? ["Codes, fine to coarse: "] : ["It has no codes."]),
-      ...detail.codes.flatMap((each, at) => [codeLink(at + 1, each), " "])),
-    element("button", { type: "button", text: "Add to the list", onclick: () => add(detail) }),
-    element("h4", { text: "Most similar items" }),
-    rows(detail.similar.map((other) => row(itemLink(other), bar(Math.max(0, other.similarity)),
-      fact(`cosine ${other.similarity.toFixed(2)}`))), "There are none.", "rows compact"),
+    element("p", {}, ...(detail.codes.length ? ["Codes, fine to coarse: "] : ["No codes."]),
+      ...detail.codes.flatMap((each, at) => [codeLink(scope, at + 1, each), " "])),
+    offer(scope, detail),
+    element("h4", { text: `Most similar ${scope.entity}s` }),
+    rows(detail.similar.map((other) => row(entryLink(scope, other),
+      bar(Math.max(0, other.similarity)), fact(`cosine ${other.similarity.toFixed(2)}`))),
+    "There are none.", "rows compact"),
   ];
 }
 
-const TRAILS = {
-  level: (at) => [[`#/level/${at}`, `Level ${at}`]],
-  code: (at, which) => [[`#/level/${at}`, `Level ${at}`], [`#/code/${at}/${which}`, `Code ${which}`]],
-  item: (id) => [[`#/item/${encodeURIComponent(id)}`, `Item ${id}`]],
+const steps = (scope, kind, ...parts) => {
+  const level = [address(scope, "level", parts[0]), `Level ${parts[0]}`];
+  if (kind === "level") return [level];
+  if (kind === "code") return [level, [address(scope, "code", ...parts), `Code ${parts[1]}`]];
+  if (kind !== scope.entity) return [];
+  return [[address(scope, kind, parts[0]), named({ [kind]: parts[0] })]];
 };
 
-export const trail = (kind, ...parts) => [["#/", "Levels"], ...(TRAILS[kind]?.(...parts) ?? [])];
+export const trail = (scope, kind, ...parts) =>
+  [[address(scope), "Levels"], ...(kind ? steps(scope, kind, ...parts) : [])];
 
-export const view = (kind, add, ...parts) =>
-  ({ level, code, item: (id) => item(id, add) }[kind] ?? levels)(...parts);
+export const view = (scope, kind, offer, ...parts) => {
+  if (kind === scope.entity) return entry(scope, offer, ...parts);
+  return ({ level, code }[kind] ?? levels)(scope, ...parts);
+};

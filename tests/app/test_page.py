@@ -57,10 +57,22 @@ def address(artifacts: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(params=SIZES)
-def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """The page at two sizes; what it writes to the console as an error fails the test."""
-    page = browser.new_page(viewport=SIZES[request.param])
+@pytest.fixture(scope="module")
+def click_address(click_artifacts: Path) -> Iterator[str]:
+    with serve(click_artifacts) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def both_address(both_artifacts: Path) -> Iterator[str]:
+    with serve(both_artifacts) as address:
+        yield address
+
+
+@contextmanager
+def opened(browser: Browser, address: str, size: str) -> Iterator[Page]:
+    """The page at one size; what it writes to the console as an error fails the test."""
+    page = browser.new_page(viewport=SIZES[size])
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
@@ -74,6 +86,31 @@ def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iter
     page.close()
 
 
+@pytest.fixture(params=SIZES)
+def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The page of a server with a list model alone."""
+    with opened(browser, address, request.param) as page:
+        yield page
+
+
+@pytest.fixture(params=SIZES)
+def click_page(
+    browser: Browser, click_address: str, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """The page of a server with a click model alone."""
+    with opened(browser, click_address, request.param) as page:
+        yield page
+
+
+@pytest.fixture(params=SIZES)
+def both_page(
+    browser: Browser, both_address: str, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """The page of a server with a model for each task."""
+    with opened(browser, both_address, request.param) as page:
+        yield page
+
+
 def check_no_sideways_scroll(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -81,6 +118,8 @@ def check_no_sideways_scroll(page: Page) -> None:
 def test_one_walks_from_the_levels_to_an_item(page: Page) -> None:
     view = page.locator("#view")
     expect(view).to_contain_text("of 12 codes used")
+    expect(page.locator("#scopes")).to_be_hidden()
+    expect(page.locator("#scoring")).to_be_hidden()
     view.get_by_role("link", name="Level 2").click()
     expect(view.get_by_role("heading", name="Level 2")).to_be_focused()
     view.get_by_role("link", name="Code ").first.click()
@@ -161,3 +200,80 @@ def test_without_a_model_the_page_names_the_command(browser: Browser, tmp_path: 
         expect(page.locator("#empty")).to_contain_text("cove train fans --data ml100k")
         expect(page.locator("#content")).to_be_hidden()
         page.close()
+
+
+def test_a_click_model_alone_shows_codes_of_users_and_no_list_to_complete(
+    click_page: Page,
+) -> None:
+    expect(click_page.locator("#completing")).to_be_hidden()
+    view = click_page.locator("#view")
+    expect(view).to_contain_text("of 12 codes used")
+    click_page.get_by_role("link", name="Users").click()
+    expect(view).to_contain_text("of 6 codes used")
+    view.get_by_role("link", name="Level 2").click()
+    view.get_by_role("link", name="Code ").first.click()
+    expect(view.get_by_role("heading", name="Users")).to_be_visible()
+    check_no_sideways_scroll(click_page)
+    view.locator("a[href^='#/users/user/']").first.click()
+    expect(view).to_contain_text("Most similar users")
+    check_no_sideways_scroll(click_page)
+    view.locator("a.code").first.click()
+    expect(view).to_contain_text("Belongs to level 2")
+
+
+def test_clicks_of_a_user_are_scored_from_what_is_shown_and_what_is_searched(
+    click_page: Page,
+) -> None:
+    click_page.get_by_role("link", name="Users").click()
+    click_page.get_by_label("Find a user").fill("u/1")
+    click_page.get_by_role("option", name="User u/1").click()
+    click_page.get_by_role("button", name="Score clicks of this user").click()
+    expect(click_page.get_by_label("User", exact=True)).to_have_value("u/1")
+    click_page.get_by_role("button", name="Score", exact=True).click()
+    expect(click_page.get_by_role("alert")).to_contain_text("Add an item")
+    box = click_page.get_by_label("Item to score")
+    for text in ("film 12", "onerror"):
+        box.fill(text)
+        expect(click_page.get_by_role("option").first).to_be_visible()
+        box.press("Enter")
+    expect(click_page.locator("#candidates li")).to_have_count(2)
+    click_page.get_by_role("button", name="Score", exact=True).click()
+    scores = click_page.locator("#scores")
+    expect(scores.locator("ol > li")).to_have_count(2)
+    expect(scores).to_contain_text("By the model deepfm-")
+    shares = [float(text.rstrip(" %")) for text in scores.get_by_text(" %").all_inner_texts()]
+    assert shares == sorted(shares, reverse=True)
+    assert click_page.locator("main img").count() == 0
+    check_no_sideways_scroll(click_page)
+
+
+def test_an_unknown_user_is_scored_as_the_average_and_the_page_says_so(click_page: Page) -> None:
+    click_page.get_by_label("User", exact=True).fill("nobody")
+    box = click_page.get_by_label("Item to score")
+    box.fill("film 12")
+    expect(click_page.get_by_role("option", name="Film 12")).to_be_visible()
+    box.press("Enter")
+    click_page.get_by_role("button", name="Score", exact=True).click()
+    expect(click_page.locator("#scores")).to_contain_text("scored as the average user")
+
+
+def test_two_models_are_browsed_and_asked_side_by_side(both_page: Page) -> None:
+    expect(both_page.locator("#model")).to_contain_text("Models fans-")
+    expect(both_page.locator("#completing")).to_be_visible()
+    expect(both_page.locator("#scoring")).to_be_visible()
+    view = both_page.locator("#view")
+    expect(view).to_contain_text("of 12 codes used")
+    both_page.get_by_role("link", name="Items of clicks").click()
+    expect(view).to_contain_text("learned no categories of items")
+    both_page.get_by_label("Find an item").fill("film 12")
+    both_page.get_by_role("option", name="Film 12").click()
+    expect(view).to_contain_text("clicks in training")
+    both_page.get_by_role("button", name="Add to the items to score").click()
+    expect(both_page.locator("#candidates li")).to_have_count(1)
+    both_page.locator("#candidates a").click()
+    expect(both_page.locator("#scopes [aria-current]")).to_have_text("Items of clicks")
+    both_page.goto(both_page.url.split("#")[0] + "#/item/12")
+    expect(view).to_contain_text("times in training")
+    both_page.get_by_role("button", name="Add to the list").click()
+    expect(both_page.locator("#chosen li")).to_have_count(1)
+    check_no_sideways_scroll(both_page)
