@@ -7,7 +7,7 @@ from typing import Any
 
 from training.paper.rows import Row
 
-_DEEP: dict[str, Any] = {"epochs": 8, "batch_size": 1000, "learning_rate": 0.001, "patience": 2}
+_DEEP: dict[str, Any] = {"epochs": 6, "batch_size": 1000, "learning_rate": 0.001, "patience": 2}
 _SHALLOW: dict[str, Any] = {"epochs": 40, "batch_size": 1000, "learning_rate": 0.01}
 SETTINGS: dict[str, dict[str, Any]] = {
     "logistic_regression": _SHALLOW,
