@@ -35,6 +35,7 @@ function offer(scope, entry) {
 async function browse(moveFocus = false) {
   const [scope, kind, ...rest] = place();
   const mine = (turn += 1);
+  const focused = document.activeElement;
   const steps = trail(scope, kind, ...rest);
   at("trail").replaceChildren(...steps.flatMap(([href, text], step) => {
     const last = step === steps.length - 1;
@@ -49,7 +50,8 @@ async function browse(moveFocus = false) {
     const nodes = await view(scope, kind, offer, ...rest);
     if (mine !== turn) return;
     at("view").replaceChildren(...nodes);
-    if (moveFocus) {
+    // whoever went on to another field while the answer was on its way stays there
+    if (moveFocus && [focused, document.body].includes(document.activeElement)) {
       const heading = at("view").querySelector("h3") ?? at("browse-title");
       heading.tabIndex = -1;
       heading.focus({ preventScroll: true });
