@@ -8,6 +8,7 @@ import typer
 from training.commands.options import DEFAULT_ARTIFACTS, Artifacts, AsJson
 from training.commands.shared import (
     columns,
+    headline,
     open_registry_of,
     print_table,
 )
@@ -26,11 +27,17 @@ def list_models(artifacts: Artifacts = DEFAULT_ARTIFACTS, as_json: AsJson = Fals
         typer.echo(json.dumps([columns(m) | {"active": m.id in ids} for m in models]))
         return
     rows = [
-        ("*" if m.id in ids else "", m.id, m.task, m.data_name,
-         f"{m.metrics.get('test', {}).get('ndcg_at_10', float('nan')):.4f}", m.path)
+        (
+            "*" if m.id in ids else "",
+            m.id,
+            m.task,
+            m.data_name,
+            headline(m.metrics.get("test")),
+            m.path,
+        )
         for m in models
-    ]  # fmt: skip
-    print_table(("active", "model", "task", "data", "ndcg_at_10", "artifact"), rows)
+    ]
+    print_table(("active", "model", "task", "data", "test", "artifact"), rows)
 
 
 @models_app.command()

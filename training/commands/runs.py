@@ -9,6 +9,7 @@ import typer
 from training.commands.options import DEFAULT_ARTIFACTS, Artifacts, AsJson
 from training.commands.shared import (
     columns,
+    headline,
     open_registry_of,
     print_table,
 )
@@ -126,5 +127,5 @@ def _duration(run: Run) -> str:
 def _result(run: Run) -> str:
     if run.state == "failed":
         return run.reason or ""
-    score = (run.metrics or {}).get("ndcg_at_10")
-    return f"{run.model_id}  ndcg_at_10 {score:.4f}" if score is not None else ""
+    score = headline(run.metrics)
+    return f"{run.model_id}  {score}" if score else ""

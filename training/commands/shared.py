@@ -32,6 +32,12 @@ def columns(row: Any) -> dict[str, Any]:
     return {k: v.isoformat() if hasattr(v, "isoformat") else v for k, v in values.items()}
 
 
+def headline(metrics: dict[str, float] | None) -> str:
+    """The one metric that stands for a model in a row: AUC of clicks, NDCG@10 of lists."""
+    name = next((each for each in ("auc", "ndcg_at_10") if each in (metrics or {})), None)
+    return "" if metrics is None or name is None else f"{name} {metrics[name]:.4f}"
+
+
 def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Rows under titles, no cell shortened where the output is not a terminal."""
     table = Table(*titles, box=None)
