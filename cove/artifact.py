@@ -77,9 +77,8 @@ class Artifact:
     weights: dict[str, Tensor]
     card: str
     evaluation: dict[str, Tensor] = field(default_factory=dict)
-    """Each test metric by list or user, [n] float32 in the order of the test split (users in that
-    of the vocabulary), NaN where a metric skips one; empty in artifacts written before this was
-    kept."""
+    """Each test metric by list of the test split or by user of the data, [n] float32 in their
+    order, NaN where a metric skips one; empty in artifacts written before this was kept."""
 
     def load_recommender(self) -> Recommender:
         """The recommender with z_c as its plain tables: serving pays nothing for COVE."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from cove.recommenders import CLICKS, LISTS
+
 
 def model_card(manifest: dict[str, Any]) -> str:
     """Data, split, metrics beside the simple baselines, and code use, as Markdown."""
@@ -54,7 +56,7 @@ def _clicks(manifest: dict[str, Any]) -> tuple[str, str, str]:
     )
 
 
-_TASKS = {"list_completion": _lists, "click_through": _clicks}
+_TASKS = {LISTS: _lists, CLICKS: _clicks}
 
 
 def _codes(quantizers: dict[str, Any]) -> str:

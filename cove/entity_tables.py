@@ -24,7 +24,7 @@ class EntityTables:
     codes: Tensor  # [N, H] int64
     parents: list[Tensor]  # H − 1 times [v]
     codebooks: list[Tensor]  # H times [v, D]
-    popularity: Tensor  # [N] int64, occurrences in training
+    popularity: Tensor  # [N] int64, occurrences in training; of clicks the positive ones
     titles: list[str] | None = None
     categories: list[list[str]] | None = None
 

@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from cove.errors import SettingsError
+from cove.quantization import FixedCodes
 from cove.recommenders import Recommender
+from cove.recommenders.clicks import ClickScorer, IdWeights
 
 _LARGE_TABLE = 50_000
 """Rows from which a table is updated row by row: below, dense Adam is as fast."""
@@ -99,17 +101,34 @@ class Optimizer:
         """The state of both parts, for a checkpoint."""
         return [part.state_dict() for part in self.parts]
 
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Go on from a checkpoint."""
+    def load_state_dict(self, states: list[dict[str, Any]] | dict[str, Any]) -> None:
+        """Go on from a checkpoint; one from before there were two kinds holds the dense one's."""
+        if isinstance(states, dict):
+            states = [states]
         for part, state in zip(self.parts, states, strict=True):
             part.load_state_dict(state)
 
 
 def choose_sparse_tables(recommender: Recommender, settings: TrainingSettings) -> None:
-    """Give the tables that are looked up by id row-sparse gradients, as the settings say."""
+    """Give the tables that are looked up by id row-sparse gradients, as the settings say.
+
+    Fixed codes are looked up with the whole table, so that theirs stays dense.
+
+    Raises:
+        SettingsError: `always` for a recommender whose steps score the whole catalogue.
+    """
+    if not isinstance(recommender, ClickScorer):
+        if settings.row_sparse == "always":
+            raise SettingsError(
+                "row_sparse=always is not for lists: each of their steps scores the whole catalogue"
+            )
+        return
     least = {"auto": float(_LARGE_TABLE), "always": 0.0, "never": math.inf}[settings.row_sparse]
+    for entity in recommender.entities().values():
+        fixed = isinstance(entity.quantizer, FixedCodes)
+        entity.sparse_gradients = not fixed and len(entity.weight) >= least
     for module in recommender.modules():
-        if hasattr(module, "sparse_gradients"):
+        if isinstance(module, IdWeights):
             module.sparse_gradients = len(module.weight) >= least
 
 

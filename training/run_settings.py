@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -20,6 +20,7 @@ from training.datasets import (
     default_click_filter,
     default_filter,
 )
+from training.datasets.splitting import ClickSplit
 from training.optimisation import TrainingSettings
 
 _FIELDS = QuantizerSettings.model_fields
@@ -38,7 +39,7 @@ class SplitSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    split: Literal["random", "time"] = "random"
+    split: ClickSplit = "random"
     """8 : 1 : 1 by the seed, or the last tenth in time for testing, the one before to validate."""
 
 
@@ -61,7 +62,7 @@ class RunSettings(BaseModel):
     """Id of the trained model whose embeddings give the codes, where `assignment` is `given`."""
     user_quantizer: QuantizerSettings | None = None
     """COVE on users, for the tasks that know them."""
-    split: Literal["random", "time"] = "random"
+    split: ClickSplit = "random"
 
     @property
     def task(self) -> str:

@@ -97,7 +97,7 @@ def run_training(
     task = prepare_task(settings, data).to(device)
     objective = _new_objective(settings, task, watcher)
     if place.codes_from is not None:
-        _take_codes(objective, task, place.codes_from, settings.seed)
+        _take_codes(objective, task, place.codes_from, settings)
     objective = objective.to(device)
     run_id = registry.start_run(
         task=task.name,
@@ -190,21 +190,27 @@ def _new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) 
     return Objective(recommender, settings.objective)
 
 
-def _take_codes(objective: Objective, task: PreparedTask, source: Path, seed: int) -> None:
+def _take_codes(
+    objective: Objective, task: PreparedTask, source: Path, settings: RunSettings
+) -> None:
     """Give every entity with COVE the codes that k-means finds in another model's embeddings."""
     artifact = read_artifact(source)
+    other = artifact.manifest
+    theirs = (other.task, other.data_sha256, other.seed, other.training.get("filter"))
+    ours = (task.name, task.data.sha256, settings.seed, settings.filter.model_dump(mode="json"))
+    if theirs != ours or other.training.get("split", "random") != settings.split:
+        raise SettingsError(
+            f"{source} was trained on other data, another filter, split or seed: its codes may "
+            "know this run's test data"
+        )
     tables = {"item": artifact.items, "user": artifact.users}
     for name, entity in objective.recommender.entities().items():
         if entity.quantizer is None:
             continue
         found = tables[name]
-        if found is None or found.vocabulary.ids != task.vocabularies()[name].ids:
-            raise SettingsError(
-                f"{source} knows other {name}s: codes are taken from a model of the same data and "
-                "seed"
-            )
+        assert found is not None
         assert isinstance(entity.quantizer, FixedCodes)
-        entity.quantizer.take_from(found.embeddings, seed)
+        entity.quantizer.take_from(found.embeddings, settings.seed)
 
 
 def _manifest(

@@ -105,8 +105,8 @@ def build_recommender(
 def first_problem(error: ValidationError) -> str:
     """The first rule that settings break, as one sentence."""
     problem = error.errors()[0]
-    name = ".".join(map(str, problem["loc"])) or "settings"
+    name = ".".join(map(str, problem["loc"]))
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         return f"there is no setting named {name!r}"
-    return f"{name}: {message} (got {problem['input']!r})"
+    return f"{name}: {message} (got {problem['input']!r})" if name else message

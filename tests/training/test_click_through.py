@@ -110,7 +110,7 @@ class Known(ClickScorer):
         return items.float()
 
 
-def test_metrics_of_a_split_are_those_of_its_scores_worked_by_hand() -> None:
+def test_metrics_of_a_split_are_those_of_its_scores() -> None:
     made = data([0, 1] * 20, [0, 1, 1, 0] * 10, [1, 0, 0, 0, 1, 1, 0, 1] * 5)
     task = prepare_clicks(made, 0, "time")
     test = task.test
@@ -123,7 +123,7 @@ def test_metrics_of_a_split_are_those_of_its_scores_worked_by_hand() -> None:
     pairs = [(a, b) for a in range(len(test)) for b in range(len(test)) if labels[a] > labels[b]]
     wins = [float(scores[a] > scores[b]) + 0.5 * float(scores[a] == scores[b]) for a, b in pairs]
     assert metrics["auc"] == pytest.approx(sum(wins) / len(wins))
-    assert len(by_user["user_auc"]) == len(set(test.owners.tolist()))
+    assert len(by_user["user_auc"]) == len(made.user_ids)
 
 
 def test_the_baseline_is_each_items_click_rate_drawn_to_the_whole() -> None:
@@ -232,11 +232,33 @@ def test_what_does_not_fit_gets_one_sentence(
 
 
 def test_settings_that_came_later_leave_the_fingerprint_of_a_list_run_alone() -> None:
-    settings = resolve("fans", "aotm", (500, 10), 0, {})
-    assert settings.fingerprint("data") == (
-        resolve("fans", "aotm", (500, 10), 0, {"row_sparse": "auto"}).fingerprint("data")
-    )
-    names = settings.model_dump().keys() | settings.training.model_dump().keys()
-    assert {"user_quantizer", "split", "row_sparse"} <= names
+    plain, aware = resolve("caser", "aotm", None, 0, {}), resolve("fans", "aotm", (500, 10), 0, {})
+    assert plain.fingerprint("x").startswith("92c92cc9f5f2")  # of the version before clicks
+    assert aware.fingerprint("x").startswith("e541fededde5")
     changed = resolve("fans", "aotm", (500, 10), 0, {"row_sparse": "never"})
-    assert changed.fingerprint("data") != settings.fingerprint("data")
+    assert changed.fingerprint("x") != aware.fingerprint("x")
+
+
+def test_samples_of_one_label_in_validation_are_refused_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "few.csv"
+    file.write_text(
+        "user_id,item_id,label\n" + "".join(f"{n % 3},{n},{n % 2}\n" for n in range(12))
+    )
+    call = ["train", "logistic_regression", "--data", str(file), "--output", str(tmp_path / "m")]
+    assert main(call) == 2
+    errors = capsys.readouterr().err
+    assert "the valid split has clicks alone, or none" in errors
+    assert errors.count("\n") == 1
+
+
+def test_codes_are_not_taken_from_a_model_that_may_know_the_test_samples(
+    trained: tuple[Path, Manifest, list[dict[str, float]]], clicks: Path, tmp_path: Path
+) -> None:
+    output, manifest, _ = trained
+    for changes in ({"seed": 1}, {"split": "time"}):
+        seed, values = (1, {}) if "seed" in changes else (0, changes)
+        settings = resolve("deepfm", str(clicks), None, seed, values, manifest.id, (5,))
+        with pytest.raises(SettingsError, match="its codes may know this run's test data"):
+            run_at(tmp_path / "model", settings, codes_from=output)

@@ -6,6 +6,7 @@ from torch import nn
 
 from cove.embedding import EntityEmbedding
 from cove.errors import SettingsError
+from cove.quantization import QuantizerSettings
 from cove.recommenders import build_recommender
 from training.optimisation import Optimizer, TrainingSettings, choose_sparse_tables
 
@@ -93,6 +94,32 @@ def test_tables_are_row_sparse_by_their_size_or_by_the_setting() -> None:
         choose_sparse_tables(made, TrainingSettings(row_sparse=choice))
         found[choice] = [made.users.sparse_gradients, made.items.sparse_gradients]
     assert found == {"auto": [True, False], "always": [True, True], "never": [False, False]}
+
+
+def test_what_scores_the_whole_catalogue_is_always_dense() -> None:
+    made = build_recommender("bag", {"dimensions": 2}, num_items=60_000)
+    choose_sparse_tables(made, TrainingSettings())
+    assert not made.items.sparse_gradients
+    with pytest.raises(SettingsError, match="row_sparse=always is not for lists"):
+        choose_sparse_tables(made, TrainingSettings(row_sparse="always"))
+
+
+def test_fixed_codes_keep_their_table_dense() -> None:
+    fixed = QuantizerSettings(code_sizes=(3,), assignment="random")
+    made = build_recommender(
+        "factorization_machine", {"dimensions": 2}, 20, None, 20, user_quantizer=fixed
+    )
+    choose_sparse_tables(made, TrainingSettings(row_sparse="always"))
+    assert [made.users.sparse_gradients, made.items.sparse_gradients] == [False, True]
+
+
+def test_a_checkpoint_from_before_there_were_two_kinds_is_gone_on_from() -> None:
+    layer = nn.Linear(1, 1)
+    optimizer = Optimizer(layer, TrainingSettings())
+    optimizer.step(layer(torch.ones(1, 1)).sum())
+    other = Optimizer(layer, TrainingSettings())
+    other.load_state_dict(optimizer.state_dict()[0])
+    assert [float(state["step"]) for state in other.parts[0].state.values()] == [1.0, 1.0]
 
 
 def test_weight_decay_on_row_sparse_tables_is_refused() -> None:

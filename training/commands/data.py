@@ -167,7 +167,9 @@ def _load(
         if value is not None:
             owner = "clicks" if kind == "lists" else "lists"
             option = f"--{name.replace('_', '-')}"
-            raise SettingsError(f"{option} is for {owner}, and {source} is read as {kind}")
+            raise SettingsError(
+                f"{option} is for {owner}, and {source} is read as {kind}: add --kind {owner}"
+            )
     if kind == "lists":
         return load_lists(source, directory, default_filter(source).with_changes(**for_lists))
     rule = default_click_filter(source).with_changes(**for_clicks)

@@ -73,8 +73,14 @@ def _behaviors(raw: RawFiles, folder: RawFiles) -> pl.DataFrame:
     rows = table.select(
         "user_id",
         (times.dt.epoch("ms").cast(pl.Float64) / 1000).alias("timestamp"),
-        pl.col("history").str.strip_chars().replace("", None).str.split(" "),
-        pl.col("impressions").str.strip_chars().str.split(" "),
+        *(
+            pl.col(name)
+            .str.strip_chars()
+            .str.replace_all(" +", " ")
+            .replace("", None)
+            .str.split(" ")
+            for name in ("history", "impressions")
+        ),
     )
     wrong = ~rows["impressions"].list.eval(pl.element().str.contains(SHOWN)).list.all()
     if wrong.any():

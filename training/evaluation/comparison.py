@@ -1,7 +1,8 @@
-"""Paired comparison of two systems over test lists and seeds. S seeds, n lists of a seed, R draws.
+"""Paired comparison of two systems over test units (lists, users) and seeds. S seeds, n units of a
+seed, R draws.
 
-Accounted for: which test lists there happened to be. Lists are resampled (and signs flipped)
-within each seed, and the seeds count equally.
+Accounted for: which units there happened to be. Lists are resampled (and signs flipped) within
+each seed, users once for all seeds, for the same users stand in each; the seeds count equally.
 
 Not accounted for: each seed has a split and a training of its own, and with few seeds what varies
 between them is held fixed here; `by_seed` shows it. Test lists of different seeds overlap (with
@@ -23,37 +24,48 @@ _AT_ONCE = 1 << 21
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much higher one system's mean is than another's, on the same lists."""
+    """How much higher one system's mean is than another's, on the same units."""
 
     difference: float
-    """Mean over the seeds of the mean difference over their lists."""
+    """Mean over the seeds of the mean difference over their units."""
     low: float
     high: float
-    """95 % interval of `difference`, percentile bootstrap over lists."""
+    """95 % interval of `difference`, percentile bootstrap over units."""
     p_value: float
-    """Two-sided, by flipping the signs of the lists' differences."""
+    """Two-sided, by flipping the signs of the units' differences."""
     by_seed: tuple[float, ...]
     """The mean difference of each seed."""
-    num_lists: int
-    """Lists compared, over all seeds."""
+    num_units: int
+    """Units compared, over all seeds."""
 
 
 def compare(
-    ours: Sequence[Values], theirs: Sequence[Values], resamples: int = 10_000, seed: int = 0
+    ours: Sequence[Values],
+    theirs: Sequence[Values],
+    resamples: int = 10_000,
+    seed: int = 0,
+    same_units: bool = False,
 ) -> Comparison:
-    """Compare two systems by a metric of each list, one array [n] for each of the S seeds.
+    """Compare two systems by a metric of each unit, one array [n] for each of the S seeds.
 
-    A list that either system has no value for (NaN) is left out.
+    A unit that either system has no value for (NaN) is left out. same_units: the n-th unit is the
+    same one in every seed, and is drawn for all of them or for none.
 
     Raises:
-        ValueError: there is no seed or no list, or the two were not measured on the same lists.
+        ValueError: there is no seed or no unit, or the two were not measured on the same units.
     """
-    differences = _differences(ours, theirs)
+    whole = _differences(ours, theirs)
+    differences = [gap[~np.isnan(gap)] for gap in whole]
     generator = np.random.default_rng(seed)
     observed = tuple(float(one.mean()) for one in differences)
     mean = float(np.mean(observed))
-    drawn = np.mean([_resampled_means(one, resamples, generator) for one in differences], axis=0)
-    flipped = np.mean([_flipped_means(one, resamples, generator) for one in differences], axis=0)
+    if same_units:
+        drawn, flipped = _together(np.stack(whole, axis=1), resamples, generator)
+    else:
+        each = [_resampled_means(one, resamples, generator) for one in differences]
+        drawn = np.mean(each, axis=0)
+        each = [_flipped_means(one, resamples, generator) for one in differences]
+        flipped = np.mean(each, axis=0)
     low, high = np.quantile(drawn, [0.025, 0.975])
     # As extreme but for rounding counts as extreme; the observed signs are one of the draws.
     extreme = np.abs(flipped) >= abs(mean) * (1 - 1e-9) - 1e-15
@@ -63,7 +75,7 @@ def compare(
         high=float(high),
         p_value=float((1 + extreme.sum()) / (1 + resamples)),
         by_seed=observed,
-        num_lists=sum(map(len, differences)),
+        num_units=sum(map(len, differences)),
     )
 
 
@@ -73,12 +85,30 @@ def _differences(ours: Sequence[Values], theirs: Sequence[Values]) -> list[Value
     differences = []
     for one, other in zip(ours, theirs, strict=True):
         if len(one) != len(other):
-            raise ValueError(f"both systems need the same lists: got {len(one)} and {len(other)}")
-        gap = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
-        differences.append(gap[~np.isnan(gap)])
-        if not len(differences[-1]):
-            raise ValueError("ours and theirs must have a list that both have a value for")
+            raise ValueError(f"both systems need the same units: got {len(one)} and {len(other)}")
+        differences.append(np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64))
+        if np.isnan(differences[-1]).all():
+            raise ValueError("ours and theirs must have a unit that both have a value for")
     return differences
+
+
+def _together(
+    differences: Values, resamples: int, generator: np.random.Generator
+) -> tuple[Values, Values]:
+    """Means [R] over the seeds, of units drawn with replacement and of units with flipped signs.
+
+    differences: [n, S], NaN where a seed has no value of a unit.
+    """
+    differences = differences[~np.isnan(differences).all(axis=1)]
+    known = ~np.isnan(differences)  # [n, S]
+    values, shares = np.where(known, differences, 0.0), np.full(len(known), 1 / len(known))
+    drawn, flipped = [], []
+    for rows in _chunks(resamples, len(known)):
+        times = generator.multinomial(len(known), shares, size=rows).astype(np.float64)
+        drawn.append((times @ values / np.maximum(times @ known, 1)).mean(axis=1))
+        signs = 2.0 * generator.integers(0, 2, (rows, len(known))) - 1
+        flipped.append((signs @ values / known.sum(axis=0)).mean(axis=1))
+    return np.concatenate(drawn), np.concatenate(flipped)
 
 
 def _resampled_means(values: Values, resamples: int, generator: np.random.Generator) -> Values:

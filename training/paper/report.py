@@ -98,11 +98,10 @@ def _mean(row: dict[str, Any], name: str) -> str:
 
 _COMPARISON_NOTE = (
     "On the same test data: mean difference over the seeds, its 95 % interval by a paired "
-    "bootstrap over the {units} of each seed, and p (two-sided) by flipping signs. Both take the "
-    "seeds as they are: what varies between trainings and splits is not in the interval, the last "
-    "column shows it. Test data of different seeds overlap a little. No p is corrected for the "
-    "number of comparisons. The best COVE row is the one with the highest mean {selected} in "
-    "validation."
+    "bootstrap over the {units}, and p (two-sided) by flipping signs. Both take the seeds as they "
+    "are: what varies between trainings and splits is not in the interval, the last column shows "
+    "it. {units_note} No p is corrected for the number of comparisons. The best COVE row is the "
+    "one with the highest mean {selected} in validation."
 )
 
 
@@ -118,7 +117,9 @@ def _comparisons(report: Report, table: Table) -> str:
         ],
         "The best COVE row against the baselines": [c for c in found if c["kind"] == "baseline"],
     }
-    note = _COMPARISON_NOTE.format(units=table.units, selected=table.selected[1])
+    note = _COMPARISON_NOTE.format(
+        units=table.units, units_note=table.units_note, selected=table.selected[1]
+    )
     lines = ["## Comparisons", "", note]
     for title, chosen in parts.items():
         for metric, text in table.compared.items():

@@ -16,6 +16,7 @@ from torch import Tensor
 
 import cove
 from cove.artifact import read_artifact
+from cove.recommenders import CLICKS, LISTS
 from training.datasets import ListData
 from training.datasets.stats import click_stats, list_stats
 from training.evaluation.comparison import Comparison, Values, compare
@@ -120,7 +121,7 @@ def table_report(
         "dataset": _data_facts(workplace, results, seeds),
         "seeds": list(seeds),
         "settings_for_all": dict(workplace.overrides),
-        "baseline_grids": GRIDS,
+        "baseline_grids": GRIDS if table.task == LISTS else {},
         "groups": GROUPS,
         "rows": [_row_facts(result) for result in results],
         "comparisons": _comparisons(results, table),
@@ -244,7 +245,7 @@ def _comparisons(results: Sequence[RowResult], table: Table) -> list[dict[str, A
     if best is not None:
         pairs += [("baseline", best, other) for other in results if other.row.group == "baselines"]
     found = [
-        (kind, ours, theirs, metric, _compare(ours, theirs, metric))
+        (kind, ours, theirs, metric, _compare(ours, theirs, metric, table.task == CLICKS))
         for metric in table.compared
         for kind, ours, theirs in pairs
     ]
@@ -267,13 +268,18 @@ def best_cove_row(results: Sequence[RowResult], metric: str) -> RowResult | None
     )
 
 
-def _compare(ours: RowResult, theirs: RowResult, metric: str) -> Comparison | None:
-    """Compare two rows over the seeds that both have; None where they have none in common."""
-    seeds = [seed for seed in sorted(ours.seeds) if seed in theirs.seeds]
-    pair = [
-        [np.asarray(result.seeds[seed].by_unit.get(metric, np.empty(0))) for seed in seeds]
-        for result in (ours, theirs)
+def _compare(
+    ours: RowResult, theirs: RowResult, metric: str, same_units: bool
+) -> Comparison | None:
+    """Compare two rows over the seeds in which both have the metric; None where there is none."""
+    sides = (ours.seeds, theirs.seeds)
+    pairs = [
+        tuple(side[seed].by_unit.get(metric, np.empty(0)) for side in sides)
+        for seed in sorted(ours.seeds)
+        if seed in theirs.seeds
     ]
-    if not seeds or any(len(values) == 0 for side in pair for values in side):
+    pairs = [pair for pair in pairs if not np.isnan(pair[0] + pair[1]).all()]
+    if not pairs:
         return None
-    return compare(pair[0], pair[1])
+    first, second = zip(*pairs, strict=True)
+    return compare(first, second, same_units=same_units)

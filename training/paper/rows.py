@@ -72,7 +72,7 @@ def choose_rows(text: str, rows: Sequence[Row], is_main: Callable[[Row], bool]) 
 
 
 def _unknown(name: str, rows: Sequence[Row]) -> str:
-    names = ["main", "all", *GROUPS, *(row.name for row in rows)]
+    names = ["main", "all", *dict.fromkeys(row.group for row in rows), *(row.name for row in rows)]
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(names)}"
     return f"there is no row named {name!r}: {hint}"

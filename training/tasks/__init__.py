@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cove.errors import DataError
 from cove.recommenders import LISTS
 from training.datasets import ClickData, ClickFilter, ListData, ListFilter, load_clicks, load_lists
 from training.tasks.click_through import ClickThrough, prepare_clicks
@@ -38,4 +39,11 @@ def prepare_task(settings: "RunSettings", data: Data) -> PreparedTask:
     """
     if isinstance(data, ListData):
         return prepare(data, settings.seed)
-    return prepare_clicks(data, settings.seed, settings.split)
+    task = prepare_clicks(data, settings.seed, settings.split)
+    for split in ("train", "valid"):
+        if len(getattr(task, split).labels.unique()) < 2:
+            raise DataError(
+                f"{data.name}: the {split} split has clicks alone, or none: with so few samples "
+                "nothing can be chosen by AUC"
+            )
+    return task

@@ -2,13 +2,13 @@
 
 Samples are split 8 : 1 : 1 at random or by time; vocabularies come from the training samples, and
 an id that these do not hold is PAD: it is scored as the average of the known ones. All samples
-live on the device as flat tensors. n samples of a split, U users among them.
+live on the device as flat tensors. n samples of a split, U users of the data.
 """
 
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from cove.recommenders import CLICKS
 from cove.recommenders.clicks import ClickScorer
 from cove.vocabulary import NUM_SPECIAL, PAD, Vocabulary
 from training.datasets.clicks import ClickData
-from training.datasets.splitting import split_clicks
+from training.datasets.splitting import ClickSplit, split_clicks
 from training.datasets.stats import click_stats
 from training.evaluation.click_metrics import metrics_by_user, overall_metrics
 from training.evaluation.metrics import mean_metrics
@@ -87,7 +87,7 @@ class ClickThrough:
     def batches(self, size: int, generator: torch.Generator) -> Iterator[ClickBatch]:
         """One epoch of training batches, of equal size but for one sample."""
         order = torch.randperm(len(self.train), generator=generator).to(self.train.users.device)
-        for rows in order.tensor_split(max(1, round(len(order) / size))):
+        for rows in order.tensor_split(-(-len(order) // size)):
             yield self.train.batch(rows)
 
     def evaluate(self, recommender: ClickScorer, split: str) -> dict[str, float]:
@@ -95,15 +95,23 @@ class ClickThrough:
         return self._evaluate(recommender, split)[0]
 
     def test_metrics(self, recommender: ClickScorer) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Test metrics; and those of each user, [U] in the order of the users' numbers in the data,
-        NaN where a user has no such metric."""
+        """Test metrics; and those of each user of the data, [U] in the data's order, NaN where a
+        user has no such metric."""
         return self._evaluate(recommender, "test")
 
     def _evaluate(
         self, recommender: ClickScorer, split: str
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
         samples: SampleSet = getattr(self, split)
-        return measure(score_samples(recommender, samples), samples)
+        metrics, found = measure(score_samples(recommender, samples), samples)
+        users = samples.owners.unique()  # ascending, as `found`
+        by_user = {
+            name: torch.full((len(self.data.user_ids),), torch.nan, dtype=values.dtype).index_put_(
+                (users.cpu(),), values.cpu()
+            )
+            for name, values in found.items()
+        }
+        return metrics, by_user
 
     def baseline_metrics(self) -> dict[str, dict[str, float]]:
         """Test metrics of the simplest baseline: each item's click rate in training."""
@@ -168,7 +176,7 @@ def measure(scores: Tensor, samples: SampleSet) -> tuple[dict[str, float], dict[
     return known | mean_metrics(by_user), by_user
 
 
-def prepare_clicks(data: ClickData, seed: int, split: Literal["random", "time"]) -> ClickThrough:
+def prepare_clicks(data: ClickData, seed: int, split: ClickSplit) -> ClickThrough:
     """Split by the seed or by time, and index by the training samples' users and items.
 
     Raises:

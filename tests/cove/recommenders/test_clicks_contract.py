@@ -7,40 +7,31 @@ from torch import Tensor
 from cove.batches import ClickBatch
 from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
+from cove.recommenders import CLICKS, RECOMMENDERS, build_recommender, recommenders_for
 from cove.recommenders.clicks import ClickScorer, IdWeights
-from cove.recommenders.dcn import Dcn, DcnSettings
-from cove.recommenders.deepfm import DeepFm, DeepFmSettings
-from cove.recommenders.factorization_machine import (
-    FactorizationMachine,
-    FactorizationMachineSettings,
-)
-from cove.recommenders.fibinet import FibiNet, FibiNetSettings
-from cove.recommenders.finalmlp import FinalMlp, FinalMlpSettings
-from cove.recommenders.logistic_regression import LogisticRegression, LogisticRegressionSettings
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 NUM_USERS, NUM_ITEMS = 24, 30
 QUANTIZER = QuantizerSettings(code_sizes=(4, 2))
-SMALL = {"dimensions": 8, "widths": (32, 16)}
-WITH_EMBEDDINGS = {
-    "factorization_machine": (FactorizationMachine, FactorizationMachineSettings(dimensions=8)),
-    "dcn": (Dcn, DcnSettings(**SMALL)),
-    "deepfm": (DeepFm, DeepFmSettings(**SMALL)),
-    "fibinet": (FibiNet, FibiNetSettings(**SMALL)),
-    "finalmlp": (FinalMlp, FinalMlpSettings(gate_widths=(8,), **SMALL)),
-}
-ALL = WITH_EMBEDDINGS | {
-    "logistic_regression": (LogisticRegression, LogisticRegressionSettings()),
-}
-DEEP = [name for name, (_, settings) in ALL.items() if hasattr(settings, "dropout")]
+SMALL: dict[str, object] = {"dimensions": 8, "widths": (32, 16), "gate_widths": (8,)}
+ALL = recommenders_for(CLICKS)
+WITH_EMBEDDINGS = [name for name in ALL if name != "logistic_regression"]
+
+
+def settings_of(name: str) -> dict[str, object]:
+    known = RECOMMENDERS[name].settings.model_fields
+    return {field: value for field, value in SMALL.items() if field in known}
+
+
+DEEP = [name for name in ALL if "widths" in settings_of(name)]
 
 
 def build(name: str, cove: tuple[str, ...] = (), started: bool = True) -> ClickScorer:
     """A small recommender, seeded, with COVE on these entities, its codes started or not yet."""
     torch.manual_seed(0)
-    scorer, settings = ALL[name]
-    quantizers = [QUANTIZER if entity in cove else None for entity in ("user", "item")]
-    made = scorer(settings, NUM_USERS, NUM_ITEMS, *quantizers)
+    user, item = (QUANTIZER if entity in cove else None for entity in ("user", "item"))
+    made = build_recommender(name, settings_of(name), NUM_ITEMS, item, NUM_USERS, user)
+    assert isinstance(made, ClickScorer)
     if started:
         start_codes(made)
     return made.eval()

@@ -56,6 +56,11 @@ def test_times_are_seconds_and_a_history_has_that_of_its_first_impression(
     assert (data.titles, data.categories) == (None, None)
 
 
+def test_more_spaces_than_one_make_no_item_without_a_name(tmp_path: Path) -> None:
+    write(tmp_path, TRAIN.replace("N1 N2 N1", " N1  N2   N1 ").replace("N3-1 N4-0", "N3-1  N4-0"))
+    assert triples(load_clicks("mind", tmp_path)) == [*SHOWN, ("U1", "N1", 1), ("U1", "N2", 1)]
+
+
 @pytest.mark.parametrize("names", [("train", "dev"), ("MINDsmall_train", "MINDsmall_dev")])
 @pytest.mark.parametrize("inside", ["", "mind"])
 def test_train_and_dev_both_count_and_share_histories(

@@ -22,7 +22,7 @@ def test_a_constant_difference_is_its_own_interval() -> None:
     assert found.difference == pytest.approx(0.25)
     assert (found.low, found.high) == (pytest.approx(0.25), pytest.approx(0.25))
     assert found.by_seed == (pytest.approx(0.25),) * 3
-    assert found.num_lists == 120
+    assert found.num_units == 120
     assert found.p_value == pytest.approx(1 / 501)
 
 
@@ -41,7 +41,7 @@ def test_seeds_count_equally_however_many_lists_they_have() -> None:
 def test_a_list_without_a_value_is_left_out_of_both() -> None:
     ours = [np.array([1.0, np.nan, 3.0])]
     found = compare(ours, [np.array([0.0, 5.0, 2.0])], 100)
-    assert (found.difference, found.num_lists) == (1.0, 2)
+    assert (found.difference, found.num_units) == (1.0, 2)
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def test_the_interval_covers_the_truth_in_about_95_of_100_trials() -> None:
 @settings(max_examples=25)
 @given(st.integers(0, 1000), st.integers(1, 3), st.integers(1, 20))
 def test_the_other_way_round_the_difference_changes_its_sign_alone(
-    draw: int, num_seeds: int, num_lists: int
+    draw: int, num_seeds: int, num_units: int
 ) -> None:
-    ours, theirs = scores(draw, num_seeds, num_lists), scores(draw + 1, num_seeds, num_lists)
+    ours, theirs = scores(draw, num_seeds, num_units), scores(draw + 1, num_seeds, num_units)
     one, other = compare(ours, theirs, 200), compare(theirs, ours, 200)
     assert one.difference == pytest.approx(-other.difference)
     assert (one.low, one.high) == (pytest.approx(-other.high), pytest.approx(-other.low))
@@ -127,9 +127,33 @@ def test_the_other_way_round_the_difference_changes_its_sign_alone(
 
 
 def test_what_was_measured_on_other_lists_is_refused() -> None:
-    with pytest.raises(ValueError, match="the same lists: got 3 and 4"):
+    with pytest.raises(ValueError, match="the same units: got 3 and 4"):
         compare([np.zeros(3)], [np.zeros(4)])
     with pytest.raises(ValueError, match="the same seeds: got 1 and 2"):
         compare([np.zeros(3)], [np.zeros(3)] * 2)
     with pytest.raises(ValueError, match="a list that both have a value for"):
         compare([np.full(3, np.nan)], [np.zeros(3)])
+
+
+def test_a_unit_that_stands_in_every_seed_is_drawn_for_all_of_them_or_for_none() -> None:
+    one = [np.array([1.0]), np.array([1.0])]
+    none = [np.array([0.0]), np.array([0.0])]
+    apart, together = compare(one, none), compare(one, none, same_units=True)
+    # Apart, two signs differ half of the time, and the mean is then 0; together they never do.
+    assert apart.p_value == pytest.approx(0.5, abs=0.02)
+    assert together.p_value == 1.0
+    draw = np.random.default_rng(0).normal(size=200)
+    same, nothing = [draw, draw], [np.zeros(200)] * 2
+    single = compare(same[:1], nothing[:1])
+    twice, wide = compare(same, nothing), compare(same, nothing, same_units=True)
+    width = single.high - single.low
+    assert wide.high - wide.low == pytest.approx(width, rel=0.05)
+    assert twice.high - twice.low == pytest.approx(width / np.sqrt(2), rel=0.05)
+
+
+def test_a_unit_that_a_seed_lacks_counts_in_the_others() -> None:
+    ours = [np.array([1.0, np.nan, 5.0]), np.array([np.nan, 3.0, np.nan])]
+    found = compare(ours, [np.zeros(3), np.zeros(3)], same_units=True)
+    assert found.by_seed == (3.0, 3.0)
+    assert found.difference == 3.0
+    assert found.num_units == 3

@@ -95,3 +95,9 @@ def test_an_unknown_row_is_refused(text: str, sentence: str) -> None:
     with pytest.raises(SettingsError) as refused:
         choose_rows(text)
     assert sentence in str(refused.value)
+
+
+def test_a_group_that_a_table_lacks_is_not_offered() -> None:
+    figure = TABLES["figure3"]
+    with pytest.raises(SettingsError, match="no row named 'baselines': known are main, all, plain"):
+        choose("baselines", figure.rows(), figure.is_main)

@@ -121,7 +121,7 @@ def test_cove_is_compared_with_its_base_and_its_best_row_with_each_baseline(
     gaps = [float((a - b).mean()) for a, b in zip(*lists, strict=True)]
     assert report["comparisons"][0]["by_seed"] == pytest.approx(gaps, abs=1e-7)
     assert report["comparisons"][0]["difference"] == pytest.approx(sum(gaps) / 2, abs=1e-7)
-    assert report["comparisons"][0]["num_lists"] == 12
+    assert report["comparisons"][0]["num_units"] == 12
 
 
 def test_a_second_call_trains_nothing_and_says_the_same(
