@@ -131,7 +131,7 @@ def test_what_was_measured_on_other_lists_is_refused() -> None:
         compare([np.zeros(3)], [np.zeros(4)])
     with pytest.raises(ValueError, match="the same seeds: got 1 and 2"):
         compare([np.zeros(3)], [np.zeros(3)] * 2)
-    with pytest.raises(ValueError, match="a list that both have a value for"):
+    with pytest.raises(ValueError, match="a unit that both have a value for"):
         compare([np.full(3, np.nan)], [np.zeros(3)])
 
 
