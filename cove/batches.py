@@ -40,7 +40,22 @@ class ClickBatch(NamedTuple):
         return ClickBatch(*(part.to(device) for part in self))
 
 
-Batch = ListBatch | ClickBatch
+class PairBatch(NamedTuple):
+    """Users, each with an item that they chose and items that they did not. K negatives.
+
+    users, positives: [B] int64 indices; negatives: [B, K] int64 indices.
+    """
+
+    users: Tensor
+    positives: Tensor
+    negatives: Tensor
+
+    def to(self, device: torch.device | str) -> "PairBatch":
+        """Give the same batch on another device."""
+        return PairBatch(*(part.to(device) for part in self))
+
+
+Batch = ListBatch | ClickBatch | PairBatch
 
 
 def pad_lists(lists: Sequence[Sequence[int]]) -> Tensor:

@@ -28,6 +28,7 @@ from cove.recommenders.sasrec import SasRec, SasRecSettings
 
 LISTS = "list_completion"
 CLICKS = "click_through"
+PREFERENCES = "collaborative_filtering"
 
 
 class Entry(NamedTuple):
@@ -58,6 +59,7 @@ RECOMMENDERS: dict[str, Entry] = {
 __all__ = [
     "CLICKS",
     "LISTS",
+    "PREFERENCES",
     "RECOMMENDERS",
     "Entry",
     "ListCompleter",
