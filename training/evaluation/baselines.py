@@ -87,7 +87,7 @@ class ItemKnn:
             rows.append((start + own)[:, None].expand_as(places)[some])
             columns.append(places[some])
             values.append(best[some])
-        self._similar_to = torch.sparse_coo_tensor(
+        self.similar_to = torch.sparse_coo_tensor(
             torch.stack([torch.cat(columns), torch.cat(rows)]), torch.cat(values),
             (held.shape[1], held.shape[1]), check_invariants=True,
         ).coalesce()  # [V, V], column i holds the neighbours of i  # fmt: skip
@@ -99,7 +99,7 @@ class ItemKnn:
         """Give the k items with the highest scores, equal ones by frequency: [B, k] and [B, k]."""
         device = batch.inputs.device
         given = given_items(batch.inputs.cpu(), len(self.num_lists))
-        scores = torch.sparse.mm(self._similar_to, given.t()).t().to(device)  # [B, V]
+        scores = torch.sparse.mm(self.similar_to, given.t()).t().to(device)  # [B, V]
         return best_candidates(scores, batch, k, forbidden, self.num_lists.to(device))
 
 
