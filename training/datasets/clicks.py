@@ -13,9 +13,8 @@ from pydantic import Field, model_validator
 
 from cove.errors import DataError, SettingsError
 from cove.vocabulary import ExternalId
+from training.datasets.grouping import Indices, numbered
 from training.datasets.rules import FilterRule, of_kept
-
-Indices = npt.NDArray[np.int64]
 
 
 class ClickFilter(FilterRule):
@@ -127,8 +126,8 @@ def build_clicks(raw: RawClicks, filter: ClickFilter) -> ClickData:
             f"{raw.name}: clicks need positive and negative samples, "
             f"all of {len(labels)} left after {filter} are {kind}"
         )
-    user_ids, users = _numbered(kept["user_id"])
-    item_ids, items = _numbered(kept["item_id"])
+    user_ids, users = numbered(kept["user_id"])
+    item_ids, items = numbered(kept["item_id"])
     kept_items = set(item_ids)
     catalogue = set(raw.table["item_id"].unique().to_list()) | set(raw.titles or ())
     return ClickData(
@@ -163,14 +162,6 @@ def _enough(table: pl.DataFrame, filter: ClickFilter) -> pl.DataFrame:
     positives = labels.sum().over("user_id")
     negatives = (1 - labels).sum().over("user_id")
     return table.filter(positives >= filter.min_positives, negatives >= filter.min_negatives)
-
-
-def _numbered(column: pl.Series) -> tuple[list[ExternalId], Indices]:
-    """Give the distinct ids by first appearance, and the position of each row's id in them."""
-    ids = column.unique(maintain_order=True).to_frame("id")
-    numbers = ids.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"))
-    rows = column.to_frame("id").join(numbers, on="id", how="left", maintain_order="left")
-    return ids["id"].to_list(), rows["position"].to_numpy()
 
 
 def _array(table: pl.DataFrame, name: str) -> npt.NDArray[Any] | None:

@@ -6,6 +6,7 @@ import io
 import zipfile
 import zlib
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 import polars as pl
@@ -61,6 +62,24 @@ class RawFiles:
                 f"the data set {self.name} needs {wanted}, not found in {self.directory}"
             )
         return path
+
+    def only(self, *patterns: str) -> Path:
+        """Give the one file of the first pattern (`*.csv`) that any has, upper case as lower.
+
+        Raises:
+            DataError: no file has one, or more than one has the first.
+        """
+        for pattern in patterns:
+            found = [path for name, path in self._found.items() if fnmatch(name, pattern.lower())]
+            if len(found) > 1:
+                names = ", ".join(path.name for path in found)
+                raise DataError(
+                    f"the data set {self.name} needs one file {pattern}, {self.directory} has "
+                    f"{len(found)}: {names}"
+                )
+            if found:
+                return found[0]
+        return self.need(*patterns)
 
     def read(self, path: Path) -> bytes:
         """Read and decompress one file, and count its raw bytes into the digest."""

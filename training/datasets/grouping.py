@@ -1,13 +1,16 @@
-"""From a table with one item a row to lists of external ids."""
+"""From a table with one item a row to lists of external ids, or to positions."""
 
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from cove.errors import DataError
 from cove.vocabulary import ExternalId
 from training.datasets.files import need_columns
 
+Indices = npt.NDArray[np.int64]
 CANONICAL_INTEGER = r"^(0|-?[1-9][0-9]*)$"
 
 
@@ -34,6 +37,14 @@ def group_lists(
         items = items.sort_by("position", maintain_order=True)
     lists = rows.group_by("list_id", maintain_order=True).agg(items)
     return lists["item_id"].to_list(), lists["list_id"].to_list()
+
+
+def numbered(column: pl.Series) -> tuple[list[ExternalId], Indices]:
+    """Give the distinct ids by first appearance, and the position of each row's id in them."""
+    ids = column.unique(maintain_order=True).to_frame("id")
+    numbers = ids.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("position"))
+    rows = column.to_frame("id").join(numbers, on="id", how="left", maintain_order="left")
+    return ids["id"].to_list(), rows["position"].to_numpy()
 
 
 def integers_where_canonical(column: pl.Series, path: Path) -> pl.Series:

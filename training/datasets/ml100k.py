@@ -1,4 +1,7 @@
-"""MovieLens-100K: as lists the films that each user liked, as clicks what they did or did not."""
+"""MovieLens-100K: films that a user liked (lists, interactions), or liked and disliked (clicks).
+
+A graph of films, people and genres from Freebase goes with the interactions where it is there.
+"""
 
 from pathlib import Path
 
@@ -9,6 +12,7 @@ from cove.vocabulary import ExternalId
 from training.datasets.clicks import ClickFilter, RawClicks
 from training.datasets.files import RawFiles, decode, need_columns, read_text_table
 from training.datasets.grouping import numbers, reject_missing
+from training.datasets.interactions import InteractionFilter, RawInteractions
 from training.datasets.tables import Dataset, ListData, ListFilter
 
 NAME = "ml100k"
@@ -17,6 +21,8 @@ LIKED = 4
 RATINGS = ("user_id", "item_id", "rating", "timestamp")
 CLASSIC = ("u.data", "u.data.gz")
 RECBOLE = ("ml-100k.inter", "ml-100k.inter.gz")
+GRAPH = ("ml-100k.kg", "ml-100k.kg.gz")
+LINKS = ("ml-100k.link", "ml-100k.link.gz")
 NUM_GENRES = 19
 MISSPELT = {"unkonwn": "unknown"}
 """What RecBole's files write for a film whose title GroupLens does not know."""
@@ -34,7 +40,7 @@ def load(directory: Path) -> ListData:
     Raises:
         DataError: a file is missing or malformed.
     """
-    table, titles, categories, sha256 = _read(directory)
+    table, titles, categories, sha256 = _read(RawFiles(NAME, directory))
     liked = (
         table.filter(pl.col("rating") >= LIKED)
         .sort("user_id", "timestamp", "item_id")
@@ -51,12 +57,50 @@ def load_clicks(directory: Path) -> RawClicks:
     Raises:
         DataError: a file is missing or malformed.
     """
-    return RawClicks(NAME, *_read(directory))
+    return RawClicks(NAME, *_read(RawFiles(NAME, directory)))
 
 
-def _read(directory: Path) -> tuple[pl.DataFrame, Titles, Categories, str]:
-    """Give ratings (ids int64, rating and timestamp float64), titles, genres and the digest."""
+def load_interactions(directory: Path) -> RawInteractions:
+    """Read every rating with its time, and the graph where both of its files are there.
+
+    The graph (RecBole) has relations of Freebase as published, most with their inverse as another
+    relation; an entity that is linked to a film stands for the film.
+
+    Raises:
+        DataError: a file is missing or malformed.
+    """
     raw = RawFiles(NAME, directory)
+    table, titles, categories, _ = _read(raw)
+    table = table.rename({"timestamp": "order"})
+    graph, links = raw.find(*GRAPH), raw.find(*LINKS)
+    facts = None if graph is None or links is None else _facts(raw, graph, links)
+    return RawInteractions(NAME, table, titles, categories, raw.sha256, facts)
+
+
+def _facts(raw: RawFiles, graph_path: Path, link_path: Path) -> pl.DataFrame:
+    graph = read_text_table(raw.read(graph_path), graph_path, separator="\t")
+    need_columns(graph, ("head_id", "relation_id", "tail_id"), graph_path)
+    reject_missing(graph.select("head_id", "relation_id", "tail_id"), graph_path)
+    links = read_text_table(raw.read(link_path), link_path, separator="\t")
+    need_columns(links, ("item_id", "entity_id"), link_path)
+    films = pl.DataFrame([numbers(links["item_id"], link_path), links["entity_id"]])
+    reject_missing(films, link_path)
+    films = films.with_columns(pl.col("item_id").cast(pl.Int64)).unique(
+        "entity_id", keep="first", maintain_order=True
+    )
+    for end in ("head", "tail"):
+        own = films.select(
+            pl.col("entity_id").alias(f"{end}_id"), pl.col("item_id").alias(f"{end}_item")
+        )
+        graph = graph.join(own, on=f"{end}_id", how="left", maintain_order="left")
+        other = pl.when(pl.col(f"{end}_item").is_null()).then(pl.col(f"{end}_id"))
+        graph = graph.with_columns(other.alias(f"{end}_other"))
+    relation = pl.col("relation_id").alias("relation")
+    return graph.select("head_item", "head_other", relation, "tail_item", "tail_other")
+
+
+def _read(raw: RawFiles) -> tuple[pl.DataFrame, Titles, Categories, str]:
+    """Give ratings (ids int64, rating and timestamp float64), titles, genres and the digest."""
     path = raw.need(*CLASSIC, *RECBOLE)
     classic = path.name.lower().startswith("u.")
     columns = RATINGS if classic else None
@@ -110,11 +154,16 @@ def _recbole_films(raw: RawFiles) -> tuple[Titles, Categories]:
 
 ML100K = Dataset(
     name=NAME,
-    description="MovieLens-100K: films rated 4 or 5 (lists, in time order), or against 1 or 2",
+    description="MovieLens-100K: films rated 4 or 5 (lists, interactions), or against 1 or 2",
     terms="grouplens.org/datasets/movielens/100k; research use, no redistribution",
     load=load,
-    files=("u.data with u.item and u.genre, or ml-100k.inter with ml-100k.item",),
+    files=(
+        "u.data with u.item and u.genre, or ml-100k.inter with ml-100k.item",
+        "for interactions also ml-100k.kg with ml-100k.link",
+    ),
     default_filter=ListFilter(max_length=200),
     load_clicks=load_clicks,
     default_click_filter=ClickFilter(min_positives=2, min_negatives=2),
+    load_interactions=load_interactions,
+    default_interaction_filter=InteractionFilter(positive_from=LIKED, core=5),
 )

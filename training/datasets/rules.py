@@ -1,4 +1,4 @@
-"""What the filters of lists and of clicks share."""
+"""What the filters of lists, of clicks and of interactions share."""
 
 from collections.abc import Set
 from typing import Any, Self, TypeVar

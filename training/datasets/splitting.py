@@ -1,4 +1,8 @@
-"""Splitting: 8 : 1 : 1 over lists or samples of clicks, and each list into input and target."""
+"""Splitting: lists and samples of clicks 8 : 1 : 1, a list into halves, interactions by user.
+
+Lists part into input and target; of interactions each user leaves one out for test, one for
+validation.
+"""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, TypeVar
@@ -7,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cove.errors import DataError
-from training.datasets.clicks import ClickData, Indices
+from training.datasets.clicks import ClickData
+from training.datasets.grouping import Indices
+from training.datasets.interactions import InteractionData
 
 ClickSplit = Literal["random", "time"]
 Item = TypeVar("Item")
@@ -108,3 +114,38 @@ def _parted(order: Indices) -> ClickSplits:
     train = len(order) - 2 * tenth
     parts = order[:train], order[train : train + tenth], order[train + tenth :]
     return ClickSplits(*(np.sort(part) for part in parts))
+
+
+class PairSplits(NamedTuple):
+    """Positions of the interactions of each split, [*] int64, ascending."""
+
+    train: Indices
+    valid: Indices
+    test: Indices
+
+
+def leave_one_out(data: InteractionData, seed: int) -> PairSplits:
+    """Take each user's last interaction for test and the last but one for validation.
+
+    Of interactions at one time those that come first in the data count as earlier. Where the data
+    have no order, the seed draws the two of each user; with an order it changes nothing. A user
+    with fewer than 3 interactions goes to training whole.
+
+    Raises:
+        DataError: no user has 3 interactions.
+    """
+    num_rows = len(data.users)
+    order = data.order
+    if order is None:
+        order = np.random.default_rng(seed).random(num_rows)
+    by_user = np.lexsort((order, data.users))
+    counts = np.bincount(data.users)
+    ends = np.cumsum(counts)[counts >= 3]
+    if not len(ends):
+        raise DataError(
+            f"{data.name}: no user has 3 interactions, one each for training, validation and test"
+        )
+    valid, test = by_user[ends - 2], by_user[ends - 1]
+    kept = np.ones(num_rows, dtype=np.bool_)
+    kept[valid] = kept[test] = False
+    return PairSplits(np.flatnonzero(kept), np.sort(valid), np.sort(test))

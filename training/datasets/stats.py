@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from training.datasets.clicks import ClickData
+from training.datasets.interactions import InteractionData
 from training.datasets.tables import ListData
 
 Stats = Mapping[str, int | float | None]
@@ -56,4 +57,31 @@ def click_stats(data: ClickData) -> Stats:
         "source_users": source_users,
         "source_items": source_items,
         "source_density": samples / (source_users * source_items) if samples else 0.0,
+    }
+
+
+def interaction_stats(data: InteractionData) -> Stats:
+    """Count users, items, interactions and facts, and what Table 1 calls samples.
+
+    `density` is interactions / (users × items), as Table 1's caption defines it. The table itself
+    counts two samples an interaction, one of them a negative, and gives the samples' density:
+    1,246,064 / (19,413 × 11,925) = 0.538 % for Toys (`samples_density`). Its users and items are
+    one more than the 5-core has, as if a place for padding counted, and its interactions 3.7 times
+    as many as the 5-core's 167,597. `entities` are those of the facts that are not items.
+    """
+    users, items, interactions = len(data.user_ids), len(data.item_ids), len(data.users)
+    cells = users * items
+    facts = data.facts
+    return {
+        "users": users,
+        "items": items,
+        "interactions": interactions,
+        "samples": 2 * interactions,
+        "density": interactions / cells if cells else 0.0,
+        "samples_density": 2 * interactions / cells if cells else 0.0,
+        "source_users": users if data.source_users is None else data.source_users,
+        "source_items": items if data.source_items is None else data.source_items,
+        "facts": None if facts is None else len(facts.heads),
+        "relations": None if facts is None else len(facts.relation_names),
+        "entities": None if facts is None else len(facts.other_ids),
     }

@@ -10,9 +10,10 @@ from pydantic import Field, model_validator
 from cove.errors import DataError
 from cove.vocabulary import ExternalId
 from training.datasets.clicks import ClickFilter, RawClicks
+from training.datasets.interactions import InteractionFilter, RawInteractions
 from training.datasets.rules import FilterRule
 
-Kind = Literal["lists", "clicks"]
+Kind = Literal["lists", "clicks", "interactions"]
 
 
 class ListFilter(FilterRule):
@@ -76,6 +77,9 @@ class Dataset:
     load_clicks: Callable[[Path], RawClicks] | None = field(default=None, repr=False)
     """From the folder to the samples of clicks, not yet filtered; None: it has none."""
     default_click_filter: ClickFilter = field(default_factory=ClickFilter)
+    load_interactions: Callable[[Path], RawInteractions] | None = field(default=None, repr=False)
+    """From the folder to the interactions, not yet filtered; None: it has none."""
+    default_interaction_filter: InteractionFilter = field(default_factory=InteractionFilter)
 
     @property
     def kinds(self) -> tuple[Kind, ...]:
@@ -85,4 +89,6 @@ class Dataset:
             kinds.append("clicks")
         if self.load is not None:
             kinds.append("lists")
+        if self.load_interactions is not None:
+            kinds.append("interactions")
         return tuple(kinds)

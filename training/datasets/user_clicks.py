@@ -13,8 +13,7 @@ from training.datasets.grouping import (
     reject_missing,
     typed_ids,
 )
-from training.datasets.tables import Kind
-from training.datasets.user_file import UserTable, read_user_table
+from training.datasets.user_file import read_user_table
 
 TRUTH = {"true": "1", "false": "0"}
 """How other programs spell a label in text."""
@@ -42,30 +41,12 @@ def load_user_clicks(path: Path) -> RawClicks:
     read = {"label": _zero_or_one, "rating": numbers}[answer]
     columns.append(read(table[answer], path))
     if "timestamp" in table.columns:
-        columns.append(_seconds(table["timestamp"], path))
+        columns.append(seconds(table["timestamp"], path))
     if "training_only" in table.columns:
         columns.append(_zero_or_one(table["training_only"], path).cast(pl.Boolean))
     rows = pl.DataFrame(columns)
     reject_missing(rows, path)
     return RawClicks(file.name, rows, None, None, file.sha256)
-
-
-def kind_of_file(path: Path) -> Kind:
-    """Tell from its columns whether a user's file holds lists or clicks; list_id decides.
-
-    Raises:
-        DataError: it cannot be read, or has the columns of neither.
-    """
-    file: UserTable = read_user_table(path)
-    found = set(file.table.columns)
-    if "list_id" in found:
-        return "lists"
-    if "user_id" in found and found & {"label", "rating"}:
-        return "clicks"
-    raise DataError(
-        f"{path} has neither list_id, item_id (lists) nor user_id, item_id and label or rating "
-        f"(clicks): it has {', '.join(file.table.columns)}"
-    )
 
 
 def _zero_or_one(column: pl.Series, path: Path) -> pl.Series:
@@ -84,7 +65,12 @@ def _zero_or_one(column: pl.Series, path: Path) -> pl.Series:
     return values.cast(pl.UInt8)
 
 
-def _seconds(column: pl.Series, path: Path) -> pl.Series:
+def seconds(column: pl.Series, path: Path) -> pl.Series:
+    """Give times as float64 seconds, from numbers or from dates with a time.
+
+    Raises:
+        DataError: the column holds neither.
+    """
     if isinstance(column.dtype, pl.Datetime):
         return column.dt.epoch("us").cast(pl.Float64) / 1e6
     return numbers(column, path)

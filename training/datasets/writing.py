@@ -1,4 +1,4 @@
-"""Writing filtered lists or clicks as one file that `load_lists` or `load_clicks` reads back."""
+"""Writing filtered lists, clicks or interactions as one file that their loader reads back."""
 
 import os
 import tempfile
@@ -11,6 +11,7 @@ import polars as pl
 from cove.errors import DataError
 from cove.vocabulary import ExternalId
 from training.datasets.clicks import ClickData
+from training.datasets.interactions import InteractionData
 from training.datasets.tables import ListData
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -49,6 +50,21 @@ def write_clicks(data: ClickData, path: Path) -> None:
         columns["timestamp"] = pl.Series(data.timestamps)
     if data.training_only is not None:
         columns["training_only"] = pl.Series(data.training_only).cast(pl.UInt8)
+    _write(pl.DataFrame(columns), path)
+
+
+def write_interactions(data: InteractionData, path: Path) -> None:
+    """Write `user_id, item_id[, timestamp]`, a place in the user's line as a timestamp too.
+
+    Facts are not written. The file is first a temporary one, then renamed.
+
+    Raises:
+        DataError: the name's ending is unknown or the file cannot be written.
+    """
+    _check_suffix(path)
+    columns = {"user_id": _at(data.user_ids, data.users), "item_id": _at(data.item_ids, data.items)}
+    if data.order is not None:
+        columns["timestamp"] = pl.Series(data.order)
     _write(pl.DataFrame(columns), path)
 
 

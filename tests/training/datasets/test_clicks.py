@@ -173,8 +173,8 @@ def test_the_kind_of_a_file_is_seen_from_its_columns(tmp_path: Path) -> None:
     assert kind_of(write(tmp_path / "a.csv", SMALL)) == "clicks"
     assert kind_of(write(tmp_path / "a.csv", "list_id,item_id\n1,2\n")) == "lists"
     assert (kind_of("ml100k"), kind_of("aotm"), kind_of("mind")) == ("clicks", "lists", "clicks")
-    with pytest.raises(DataError, match=r"has neither list_id, .* or rating .clicks.: it has user"):
-        kind_of(write(tmp_path / "a.csv", "user_id,item_id\n1,2\n"))
+    with pytest.raises(DataError, match=r"has neither list_id, .* a label or rating.: it has user"):
+        kind_of(write(tmp_path / "a.csv", "user_id,film\n1,2\n"))
 
 
 def test_the_rule_of_ml100k_asks_for_two_of_both_and_a_file_for_none() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cove.errors import DataError
-from training.datasets import DATASETS, ListFilter, load_clicks, load_lists
+from training.datasets import DATASETS, ListFilter, load_clicks, load_interactions, load_lists
 from training.datasets.stats import list_stats
 
 EVERYTHING = ListFilter(min_count=1, min_length=1, max_length=1000)
@@ -140,7 +140,8 @@ def test_ranges_are_those_of_table_1() -> None:
     ("name", "kind"), [(name, kind) for name, one in DATASETS.items() for kind in one.kinds]
 )
 def test_a_folder_without_the_files_is_refused(tmp_path: Path, name: str, kind: str) -> None:
-    load = {"lists": load_lists, "clicks": load_clicks}[kind]
+    loaders = {"lists": load_lists, "clicks": load_clicks, "interactions": load_interactions}
+    load = loaders[kind]
     with pytest.raises(DataError, match=f"the data set {name} needs .*, not found in"):
         load(name, tmp_path)
     with pytest.raises(DataError, match=f"the data set {name} needs its folder"):
@@ -155,6 +156,10 @@ def test_a_data_set_of_another_kind_is_refused(tmp_path: Path) -> None:
         load_lists("mind", tmp_path)
     with pytest.raises(DataError, match="the data set aotm holds lists, not clicks"):
         load_clicks("aotm", tmp_path)
+    with pytest.raises(DataError, match="the data set toys holds interactions, not clicks"):
+        load_clicks("toys", tmp_path)
+    with pytest.raises(DataError, match="the data set aotm holds lists, not interactions"):
+        load_interactions("aotm", tmp_path)
 
 
 BROKEN = [

@@ -1,4 +1,4 @@
-"""The 8 : 1 : 1 splits of lists and of samples, and the halving of lists."""
+"""The 8 : 1 : 1 splits of lists and of samples, the halving of lists, and leaving one out."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 
 from cove.errors import DataError
 from training.datasets.clicks import ClickData
-from training.datasets.splitting import halve, split_clicks, split_lists, split_samples
+from training.datasets.interactions import InteractionData
+from training.datasets.splitting import (
+    halve,
+    leave_one_out,
+    split_clicks,
+    split_lists,
+    split_samples,
+)
 
 sizes = st.integers(3, 500)
 seeds = st.integers(0, 2**32)
@@ -119,3 +126,68 @@ def test_samples_without_times_are_split_at_random_only() -> None:
 def test_two_samples_beside_those_for_training_cannot_be_split() -> None:
     with pytest.raises(DataError, match=r"samples must be at least 3 .*: got 2"):
         split_clicks(samples(None, [0, 1, 2], 5), "random", 0)
+
+
+def interactions(users: list[int], order: list[float] | None) -> InteractionData:
+    """One new item in each interaction of these users."""
+    number = len(users)
+    return InteractionData(
+        name="small",
+        user_ids=list(range(max(users) + 1)),
+        item_ids=list(range(number)),
+        users=np.array(users),
+        items=np.arange(number),
+        order=None if order is None else np.array(order),
+        facts=None,
+        titles=None,
+        categories=None,
+        sha256="0",
+    )
+
+
+def test_the_last_interaction_of_each_user_is_test_and_the_last_but_one_validation() -> None:
+    users = [0, 1, 0, 1, 0, 1, 1, 2, 2]
+    order = [9.0, 1.0, 2.0, 4.0, 7.0, 3.0, 2.0, 1.0, 2.0]
+    for seed in (0, 1):
+        parts = leave_one_out(interactions(users, order), seed)
+        assert [part.tolist() for part in parts] == [[1, 2, 6, 7, 8], [4, 5], [0, 3]]
+        assert all(part.dtype == np.int64 for part in parts)
+
+
+def test_interactions_at_one_time_follow_the_rows() -> None:
+    parts = leave_one_out(interactions([0, 1, 0, 1, 0, 1], [1.0] * 6), 0)
+    assert [part.tolist() for part in parts] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_without_an_order_the_seed_draws_all_places_alike() -> None:
+    data = interactions([0, 1, 0, 1, 0, 1, 0, 1], None)
+    drawn = [leave_one_out(data, seed) for seed in range(400)]
+    for parts in drawn:
+        assert sorted(data.users[parts.valid]) == sorted(data.users[parts.test]) == [0, 1]
+    for part in ("valid", "test"):
+        counts = np.bincount(np.concatenate([getattr(parts, part) for parts in drawn]), minlength=8)
+        assert (np.abs(counts - 100) < 40).all()
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.booleans(), seeds)
+def test_every_interaction_is_in_one_split_and_short_users_train(
+    users: list[int], timed: bool, seed: int
+) -> None:
+    long = sorted(user for user in set(users) if users.count(user) >= 3)
+    data = interactions(users, [float(7 * n % 5) for n in range(len(users))] if timed else None)
+    if not long:
+        with pytest.raises(DataError, match="small: no user has 3 interactions, one each for"):
+            leave_one_out(data, seed)
+        return
+    parts = leave_one_out(data, seed)
+    assert np.sort(np.concatenate(parts)).tolist() == list(range(len(users)))
+    assert sorted(data.users[parts.valid].tolist()) == long
+    assert sorted(data.users[parts.test].tolist()) == long
+    assert all((np.diff(part) > 0).all() for part in parts)
+    again = leave_one_out(data, seed)
+    assert all((one == two).all() for one, two in zip(parts, again, strict=True))
+    if data.order is not None:
+        for user in long:
+            own = data.order[data.users == user]
+            tested = parts.test[data.users[parts.test] == user]
+            assert data.order[tested].tolist() == [own.max()]

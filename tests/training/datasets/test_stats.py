@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from training.datasets.clicks import ClickData
-from training.datasets.stats import click_stats, list_stats
+from training.datasets.interactions import Facts, InteractionData
+from training.datasets.stats import click_stats, interaction_stats, list_stats
 from training.datasets.tables import ListData
 
 
@@ -54,3 +55,26 @@ def test_counts_of_four_samples_worked_by_hand() -> None:
         "source_items": 5,
         "source_density": pytest.approx(4 / 20),
     }
+
+
+def test_counts_of_three_interactions_worked_by_hand() -> None:
+    pairs = np.array([0, 0, 1]), np.array([0, 1, 1])
+    graph = Facts(np.array([0, 1]), np.array([0, 0]), np.array([2, 2]), ["has"], ["x"])
+    data = InteractionData("small", ["u", "v"], [7, 8], *pairs, None, graph, None, None, "0", 4, 5)
+    assert interaction_stats(data) == {
+        "users": 2,
+        "items": 2,
+        "interactions": 3,
+        "samples": 6,
+        "density": 0.75,
+        "samples_density": 1.5,
+        "source_users": 4,
+        "source_items": 5,
+        "facts": 2,
+        "relations": 1,
+        "entities": 1,
+    }
+    bare = InteractionData("small", ["u", "v"], [7, 8], *pairs, None, None, None, None, "0")
+    counts = interaction_stats(bare)
+    assert (counts["facts"], counts["relations"], counts["entities"]) == (None, None, None)
+    assert (counts["source_users"], counts["source_items"]) == (2, 2)
