@@ -13,33 +13,47 @@ from training.commands.options import AsJson
 from training.datasets import (
     DATASETS,
     ClickData,
+    ClickFilter,
     Dataset,
+    InteractionData,
+    InteractionFilter,
     ListData,
+    ListFilter,
     default_click_filter,
     default_filter,
+    default_interaction_filter,
     kind_of,
     load_clicks,
+    load_interactions,
     load_lists,
 )
 from training.datasets.fetching import fetch
-from training.datasets.stats import click_stats, list_stats
-from training.datasets.writing import write_clicks, write_lists
+from training.datasets.rules import FilterRule
+from training.datasets.stats import Stats, click_stats, interaction_stats, list_stats
+from training.datasets.writing import write_clicks, write_interactions, write_lists
 
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, fetch, prepare, count.")
 
 Source = Annotated[str, typer.Argument(help="A data set's name, or a CSV, TSV or Parquet file.")]
 From = Annotated[Path | None, typer.Option("--from", help="The folder that holds the files.")]
 Kind = Annotated[
-    str | None, typer.Option(help="lists or clicks [default: what the set or file holds]")
+    str | None,
+    typer.Option(help="lists, clicks or interactions [default: what it holds; ratings are clicks]"),
 ]
 MinCount = Annotated[int | None, typer.Option(help="Lists: least occurrences of an item.")]
 MinLength = Annotated[int | None, typer.Option(help="Lists: least items of a list.")]
 MaxLength = Annotated[int | None, typer.Option(help="Lists: most items of a list.")]
 TooLong = Annotated[str | None, typer.Option(help="Lists: a longer list: truncate or drop.")]
-PositiveFrom = Annotated[float | None, typer.Option(help="Clicks: least rating of a positive.")]
+PositiveFrom = Annotated[float | None, typer.Option(help="Clicks, interactions: least rating.")]
 NegativeTo = Annotated[float | None, typer.Option(help="Clicks: most rating of a negative.")]
 MinPositives = Annotated[int | None, typer.Option(help="Clicks: least positives of a user.")]
 MinNegatives = Annotated[int | None, typer.Option(help="Clicks: least negatives of a user.")]
+Core = Annotated[int | None, typer.Option(help="Interactions: least of a user and of an item.")]
+
+FILTERS: dict[str, type[FilterRule]] = {
+    "lists": ListFilter, "clicks": ClickFilter, "interactions": InteractionFilter,
+}  # fmt: skip
+"""The kinds of data; an option is for the kinds whose filter has a field of its name."""
 
 
 @data_app.command("list")
@@ -70,27 +84,23 @@ def stats(
     negative_to: NegativeTo = None,
     min_positives: MinPositives = None,
     min_negatives: MinNegatives = None,
+    core: Core = None,
     as_json: AsJson = False,
 ) -> None:
     """Count lists or users, items, interactions, samples after filtering, as in Table 1."""
-    data = _load(
-        source,
-        directory,
-        kind,
-        for_lists={
-            "min_count": min_count,
-            "min_length": min_length,
-            "max_length": max_length,
-            "too_long": too_long,
-        },
-        for_clicks={
-            "positive_from": positive_from,
-            "negative_to": negative_to,
-            "min_positives": min_positives,
-            "min_negatives": min_negatives,
-        },
-    )
-    counts = list_stats(data) if isinstance(data, ListData) else click_stats(data)
+    rule = {
+        "min_count": min_count,
+        "min_length": min_length,
+        "max_length": max_length,
+        "too_long": too_long,
+        "positive_from": positive_from,
+        "negative_to": negative_to,
+        "min_positives": min_positives,
+        "min_negatives": min_negatives,
+        "core": core,
+    }
+    data = _load(source, directory, kind, rule)
+    counts = _counts(data)
     if as_json:
         typer.echo(json.dumps(counts))
         return
@@ -115,31 +125,33 @@ def prepare(
     negative_to: NegativeTo = None,
     min_positives: MinPositives = None,
     min_negatives: MinNegatives = None,
+    core: Core = None,
 ) -> None:
-    """Filter lists (list_id, item_id, position) or clicks (user_id, item_id, label) into a file."""
-    data = _load(
-        source,
-        directory,
-        kind,
-        for_lists={
-            "min_count": min_count,
-            "min_length": min_length,
-            "max_length": max_length,
-            "too_long": too_long,
-        },
-        for_clicks={
-            "positive_from": positive_from,
-            "negative_to": negative_to,
-            "min_positives": min_positives,
-            "min_negatives": min_negatives,
-        },
-    )
+    """Filter into a file: lists (list_id, item_id, position), clicks (user_id, item_id, label).
+
+    Interactions become user_id, item_id and, where they have an order, timestamp.
+    """
+    rule = {
+        "min_count": min_count,
+        "min_length": min_length,
+        "max_length": max_length,
+        "too_long": too_long,
+        "positive_from": positive_from,
+        "negative_to": negative_to,
+        "min_positives": min_positives,
+        "min_negatives": min_negatives,
+        "core": core,
+    }
+    data = _load(source, directory, kind, rule)
     if isinstance(data, ListData):
         write_lists(data, output)
         typer.echo(f"{output}: {len(data.lists):,} lists")
-    else:
+    elif isinstance(data, ClickData):
         write_clicks(data, output)
         typer.echo(f"{output}: {len(data.labels):,} samples")
+    else:
+        write_interactions(data, output)
+        typer.echo(f"{output}: {len(data.users):,} interactions")
 
 
 @data_app.command("fetch")
@@ -152,39 +164,45 @@ def fetch_dataset(
 
 
 def _load(
-    source: str,
-    directory: Path | None,
-    kind: str | None,
-    *,
-    for_lists: dict[str, Any],
-    for_clicks: dict[str, Any],
-) -> ListData | ClickData:
-    if kind not in (None, "lists", "clicks"):
-        raise SettingsError(f"--kind must be lists or clicks: got {kind!r}")
+    source: str, directory: Path | None, kind: str | None, rule: dict[str, Any]
+) -> ListData | ClickData | InteractionData:
+    if kind not in (None, *FILTERS):
+        raise SettingsError(f"--kind must be lists, clicks or interactions: got {kind!r}")
     kind = kind or kind_of(source, directory)
-    foreign = for_clicks if kind == "lists" else for_lists
-    for name, value in foreign.items():
-        if value is not None:
-            owner = "clicks" if kind == "lists" else "lists"
+    for name, value in rule.items():
+        if value is not None and name not in FILTERS[kind].model_fields:
+            owners = [one for one, filter in FILTERS.items() if name in filter.model_fields]
             option = f"--{name.replace('_', '-')}"
             raise SettingsError(
-                f"{option} is for {owner}, and {source} is read as {kind}: add --kind {owner}"
+                f"{option} is for {' and '.join(owners)}, and {source} is read as {kind}: "
+                f"add --kind {' or --kind '.join(owners)}"
             )
+    own = {name: value for name, value in rule.items() if name in FILTERS[kind].model_fields}
     if kind == "lists":
-        return load_lists(source, directory, default_filter(source).with_changes(**for_lists))
-    rule = default_click_filter(source).with_changes(**for_clicks)
-    return load_clicks(source, directory, rule)
+        return load_lists(source, directory, default_filter(source).with_changes(**own))
+    if kind == "clicks":
+        return load_clicks(source, directory, default_click_filter(source).with_changes(**own))
+    filter = default_interaction_filter(source).with_changes(**own)
+    return load_interactions(source, directory, filter)
+
+
+def _counts(data: ListData | ClickData | InteractionData) -> Stats:
+    if isinstance(data, ListData):
+        return list_stats(data)
+    return click_stats(data) if isinstance(data, ClickData) else interaction_stats(data)
 
 
 def _description(name: str) -> dict[str, Any]:
     dataset = DATASETS[name]
-    lists, clicks = (kind in dataset.kinds for kind in ("lists", "clicks"))
+    lists, clicks, interactions = (kind in dataset.kinds for kind in FILTERS)
+    of_interactions = dataset.default_interaction_filter.model_dump()
     return {
         "name": name,
         "kinds": list(dataset.kinds),
         "description": dataset.description,
         "filter": dataset.default_filter.model_dump() if lists else None,
         "click_filter": dataset.default_click_filter.model_dump() if clicks else None,
+        "interaction_filter": of_interactions if interactions else None,
         "files": list(dataset.files),
         "terms": dataset.terms,
     }

@@ -29,6 +29,13 @@ def clicks(tmp_path: Path) -> str:
     return str(tmp_path / "clicks.csv")
 
 
+@pytest.fixture
+def interactions(tmp_path: Path) -> str:
+    rows = "user_id,item_id,timestamp\n1,a,5\n1,b,1\n2,a,4\n2,b,3\n2,c,2\n"
+    (tmp_path / "pairs.csv").write_text(rows)
+    return str(tmp_path / "pairs.csv")
+
+
 def run(*arguments: str) -> str:
     result = CliRunner().invoke(data_app, list(arguments))
     if result.exception is not None:
@@ -94,6 +101,36 @@ def test_prepared_clicks_are_a_file_that_stats_reads(clicks: str, tmp_path: Path
     assert json.loads(run("stats", str(output), "--json"))["interactions"] == 2
 
 
+def test_stats_of_interactions_are_json_with_the_agreed_names(interactions: str) -> None:
+    assert json.loads(run("stats", interactions, "--core", "2", "--json")) == {
+        "users": 2, "items": 2, "interactions": 4, "samples": 8, "density": 1.0,
+        "samples_density": 2.0, "source_users": 2, "source_items": 3,
+        "facts": None, "relations": None, "entities": None,
+    }  # fmt: skip
+    assert "200.000%" in run("stats", interactions, "--core", "2")
+
+
+def test_ratings_are_read_as_interactions_where_one_says_so(clicks: str) -> None:
+    rule = ["--kind", "interactions", "--core", "1", "--json"]
+    assert json.loads(run("stats", clicks, *rule))["interactions"] == 5
+    rule += ["--positive-from", "3"]
+    assert json.loads(run("stats", clicks, *rule))["interactions"] == 3
+
+
+def test_prepared_interactions_are_a_file_that_stats_reads(
+    interactions: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.csv"
+    assert "4 interactions" in run("prepare", interactions, "--output", str(output), "--core", "2")
+    assert output.read_text() == "user_id,item_id,timestamp\n1,a,5.0\n1,b,1.0\n2,a,4.0\n2,b,3.0\n"
+    assert json.loads(run("stats", str(output), "--core", "0", "--json"))["interactions"] == 4
+
+
+def test_stats_of_toys_count_its_graph(data_folder: Callable[[str], Path]) -> None:
+    counts = json.loads(run("stats", "toys", "--from", str(data_folder("toys")), "--json"))
+    assert (counts["interactions"], counts["facts"]) == (167_597, 36_577)
+
+
 def test_every_data_set_is_listed() -> None:
     listed = json.loads(run("list", "--json"))
     assert [one["name"] for one in listed] == list(DATASETS)
@@ -101,8 +138,12 @@ def test_every_data_set_is_listed() -> None:
         "min_count": 10, "min_length": 10, "max_length": 60, "too_long": "truncate",
     }  # fmt: skip
     assert {one["name"]: one["kinds"] for one in listed if "clicks" in one["kinds"]} == {
-        "ml100k": ["clicks", "lists"], "mind": ["clicks"], "mind_small_sample": ["clicks"],
+        "ml100k": ["clicks", "lists", "interactions"], "mind": ["clicks"],
+        "mind_small_sample": ["clicks"],
     }  # fmt: skip
+    rules = {one["name"]: one["interaction_filter"] for one in listed if one["interaction_filter"]}
+    assert rules["kindle_10core"] == {"positive_from": None, "core": 10}
+    assert set(rules) == {"ml100k", "toys", "kindle_10core", "grocery_kg", "kindle", "amazon"}
     assert "aotm" in run("list")
 
 
@@ -124,11 +165,19 @@ def test_fetch_says_where_the_files_are(tmp_path: Path) -> None:
         (["stats", "aotm"], DataError, "aotm needs its folder: name it with --from"),
         (["stats", "aotn", "--json"], DataError, "did you mean aotm"),
         (["stats", "aotm", "--from", "/nowhere"], DataError, "not a folder: /nowhere"),
-        (["stats", "aotm", "--kind", "sets"], SettingsError, "must be lists or clicks: got 'set"),
+        (["stats", "aotm", "--kind", "sets"], SettingsError, "clicks or interactions: got 'set"),
         (["stats", "aotm", "--kind", "clicks"], DataError, "aotm holds lists, not clicks"),
         (["stats", "mind", "--kind", "lists"], DataError, "mind holds clicks, not lists"),
         (["stats", "aotm", "--min-positives", "2"], SettingsError, "--min-positives is for clicks"),
         (["stats", "ml100k", "--min-count", "2"], SettingsError, "ml100k is read as clicks"),
+        (["stats", "aotm", "--core", "2"], SettingsError, "--core is for interactions, and aotm"),
+        (["stats", "toys", "--kind", "lists"], DataError, "toys holds interactions, not lists"),
+        (
+            ["stats", "aotm", "--positive-from", "4"],
+            SettingsError,
+            "is for clicks and interactions, .* add --kind clicks or --kind interactions",
+        ),
+        (["stats", "toys", "--core", "-1"], SettingsError, "core: .*, got -1"),
         (["stats", "mind", "--min-negatives", "-1"], SettingsError, "min_negatives: .*, got -1"),
         (["stats", "ml100k", "--negative-to", "4"], SettingsError, "must be below positive_from"),
         (["stats", "aotm", "--min-count", "0"], SettingsError, "min_count: .*, got 0"),
