@@ -1,0 +1,227 @@
+"""Collaborative filtering: the items that a user will come to next, from all that users chose.
+
+Of every user the last interaction is tested on, the last but one validates, the rest is trained
+on. Vocabularies come from the training interactions: a held-out item or user that these do not
+hold is PAD, and a miss. All interactions live on the device as flat tensors, those of one user
+together. n training interactions, m held-out ones, U users of the data, N items of training.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cove.batches import PairBatch
+from cove.entity_tables import EntityTables, entity_tables
+from cove.recommenders import PREFERENCES
+from cove.recommenders.preferences import PreferenceModel
+from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId, Vocabulary
+from training.datasets.interactions import InteractionData
+from training.datasets.splitting import leave_one_out
+from training.datasets.stats import interaction_stats
+from training.evaluation.histories import Histories
+from training.evaluation.metrics import mean_metrics
+from training.evaluation.preference_baselines import MostPopular, PreferenceBaseline
+from training.evaluation.preference_metrics import NUM_SAMPLED, HeldOut, measure_held_out
+from training.tasks.negatives import Negatives, PreferenceSettings, UnseenItems, draw_candidates
+
+SELECTION_METRIC = "ndcg_at_10"
+"""What validation is judged by: the standard NDCG among all items."""
+
+
+@dataclass
+class Pairs:
+    """The training interactions, users ascending."""
+
+    users: Tensor  # [n] int64 indices
+    items: Tensor  # [n] int64 indices
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def to(self, device: torch.device) -> "Pairs":
+        """Move the tensors to a device, in place."""
+        self.users, self.items = self.users.to(device), self.items.to(device)
+        return self
+
+
+@dataclass(frozen=True)
+class CollaborativeFiltering:
+    """A data set made ready: training interactions and, of each user, two held-out items."""
+
+    data: InteractionData
+    users: Vocabulary
+    items: Vocabulary
+    train: Pairs
+    valid: HeldOut
+    test: HeldOut
+    negatives: Negatives
+
+    name = PREFERENCES
+    selection_metric = SELECTION_METRIC
+
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """The ids by entity."""
+        return {"user": self.users, "item": self.items}
+
+    def start(self, recommender: PreferenceModel, seed: int, warn: Callable[[str], None]) -> None:
+        """Tell a new recommender what is known before training."""
+        recommender.know_interactions(self.train.users.cpu(), self.train.items.cpu())
+        facts = self.data.facts
+        if facts is not None:
+            others = len(facts.other_ids)
+            indices = torch.cat([
+                _indices(self.data.item_ids, self.items),
+                torch.arange(others) + NUM_SPECIAL + len(self.items),
+            ])  # fmt: skip
+            heads, relations, tails = (
+                torch.tensor(part) for part in (facts.heads, facts.relations, facts.tails)
+            )
+            heads, tails = indices[heads], indices[tails]
+            known = (heads != PAD) & (tails != PAD)
+            recommender.know_facts(heads[known], relations[known], tails[known], others)
+
+    def to(self, device: torch.device) -> "CollaborativeFiltering":
+        """Move all interactions to a device, in place."""
+        for one in (self.train, self.valid, self.test, self.negatives):
+            one.to(device)
+        return self
+
+    def popularity(self) -> Tensor:
+        """Training interactions of each item, [N] int64."""
+        return _counts(self.train.items, len(self.items))
+
+    def histories(self) -> Histories:
+        """The training items of each user."""
+        return Histories(self.train.users.cpu(), self.train.items.cpu(), len(self.users))
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[PairBatch]:
+        """One epoch of training batches, of equal size but for one interaction.
+
+        Negatives are drawn anew for the whole epoch, by torch's own generator.
+        """
+        users, items = self.train.users, self.train.items
+        negatives = self.negatives.draw_many(users)  # [n, K]
+        order = torch.randperm(len(users), generator=generator).to(users.device)
+        for rows in order.tensor_split(-(-len(order) // size)):
+            yield PairBatch(users[rows], items[rows], negatives[rows])
+
+    def evaluate(self, recommender: PreferenceBaseline, split: str) -> dict[str, float]:
+        """Every metric of a split ("valid" or "test"): means over its users, by both protocols."""
+        return mean_metrics(self._measure(recommender, split))
+
+    def test_metrics(
+        self, recommender: PreferenceBaseline
+    ) -> tuple[dict[str, float], dict[str, Tensor]]:
+        """Test metrics; and those of each user of the data, [U] in the data's order, NaN where
+        nothing of a user was held out."""
+        found = self._measure(recommender, "test")
+        owners = (self.test.owners.cpu(),)
+        by_user = {
+            name: torch.full((len(self.data.user_ids),), torch.nan, dtype=values.dtype).index_put_(
+                owners, values
+            )
+            for name, values in found.items()
+        }
+        return mean_metrics(by_user), by_user
+
+    def _measure(self, recommender: PreferenceBaseline, split: str) -> dict[str, Tensor]:
+        found = measure_held_out(recommender.score_all, getattr(self, split), len(self.items))
+        return {name: values.cpu() for name, values in found.items()}
+
+    def baseline_metrics(self) -> dict[str, dict[str, float]]:
+        """Test metrics of the simplest baseline: the most popular items, for everyone."""
+        return {"test_most_popular": self.evaluate(MostPopular(self.popularity()), "test")}
+
+    def counts(self) -> dict[str, Any]:
+        """What the data hold, and the interactions of each split."""
+        sizes = {
+            "train_interactions": len(self.train),
+            "valid_users": len(self.valid),
+            "test_users": len(self.test),
+            "test_users_unknown": len(self.test) - len(self.test.known()),
+        }
+        return dict(interaction_stats(self.data)) | sizes
+
+    def tables(self, recommender: PreferenceModel) -> dict[str, EntityTables]:
+        """The tables of an artifact; popularity is the number of training interactions."""
+        titles, categories = self.data.titles, self.data.categories
+        ids = self.items.ids
+        return {
+            "item": entity_tables(
+                recommender.items,
+                self.items,
+                self.popularity(),
+                None if titles is None else [titles.get(item, str(item)) for item in ids],
+                None if categories is None else [categories.get(item, []) for item in ids],
+            ),
+            "user": entity_tables(
+                recommender.users, self.users, _counts(self.train.users, len(self.users))
+            ),
+        }
+
+
+def prepare_preferences(
+    data: InteractionData, seed: int, settings: PreferenceSettings
+) -> CollaborativeFiltering:
+    """Hold out two interactions of each user, and index by what is left to train on.
+
+    Raises:
+        DataError: no user has three interactions, or one has every item in training.
+    """
+    splits = leave_one_out(data, seed)
+    users = _vocabulary(data.user_ids, data.users[splits.train])
+    items = _vocabulary(data.item_ids, data.items[splits.train])
+    owners = torch.tensor(data.users)  # a copy: the data's arrays may be read-only
+    all_users = _indices(data.user_ids, users)[owners]  # [all interactions]
+    all_items = _indices(data.item_ids, items)[torch.tensor(data.items)]
+    train, valid, test = (torch.tensor(rows) for rows in splits)
+
+    def histories(*parts: Tensor) -> Histories:
+        rows = torch.cat(parts)
+        rows = rows[(all_users[rows] != PAD) & (all_items[rows] != PAD)]
+        return Histories(all_users[rows], all_items[rows], len(users))
+
+    unseen = UnseenItems(histories(train, valid, test), len(items))
+
+    def held_out(number: int, rows: Tensor, left_out: Histories) -> HeldOut:
+        return HeldOut(
+            users=all_users[rows],
+            targets=all_items[rows],
+            owners=owners[rows],
+            candidates=draw_candidates(
+                unseen, all_users[rows], NUM_SAMPLED, (seed, number, NUM_SAMPLED)
+            ),
+            left_out=left_out,
+        )
+
+    seen = histories(train)
+    train = train[all_users[train].argsort(stable=True)]
+    popularity = _counts(all_items[train], len(items))
+    return CollaborativeFiltering(
+        data,
+        users,
+        items,
+        Pairs(all_users[train], all_items[train]),
+        held_out(0, valid, seen),
+        held_out(1, test, histories(train, valid)),
+        Negatives(settings, seen, popularity),
+    )
+
+
+def _counts(indices: Tensor, count: int) -> Tensor:
+    return torch.bincount(indices.cpu(), minlength=NUM_SPECIAL + count)[NUM_SPECIAL:]
+
+
+def _vocabulary(ids: list[ExternalId], numbers: NDArray[np.int64]) -> Vocabulary:
+    seen = np.unique(numbers).tolist()
+    return Vocabulary(sorted((ids[n] for n in seen), key=lambda one: (isinstance(one, str), one)))
+
+
+def _indices(ids: list[ExternalId], vocabulary: Vocabulary) -> Tensor:
+    """The index of each number in the data, PAD where the vocabulary lacks it."""
+    return torch.tensor([vocabulary.index_of(one) or PAD for one in ids], dtype=torch.int64)
