@@ -46,7 +46,9 @@ def _lists(manifest: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _clicks(manifest: dict[str, Any]) -> tuple[str, str, str]:
-    how = {"random": "at random by the seed", "time": "by time"}[manifest["training"]["split"]]
+    how = {"random": "at random by the seed", "time": "by time"}[
+        manifest["training"]["task_options"]["split"]
+    ]
     return (
         "Scores clicks",
         f"samples split 8 : 1 : 1 {how}",

@@ -64,12 +64,8 @@ def train_command(
     from cove.artifact import read_manifest
     from training.registry.database import registry_url, upgrade
     from training.registry.queries import Registry
-    from training.run_settings import (
-        parse_code_sizes,
-        parse_overrides,
-        read_settings_file,
-        resolve,
-    )
+    from training.resolving import resolve
+    from training.run_settings import parse_code_sizes, parse_overrides, read_settings_file
     from training.train import Place, run_training
     from training.watching import watcher_for
 

@@ -5,15 +5,13 @@ from typing import Any
 
 import torch
 
-from cove.artifact import Artifact, Manifest, read_artifact
+from cove.artifact import Artifact, read_artifact
 from cove.batches import ListBatch, pad_lists
 from cove.errors import DataError
-from cove.recommenders import LISTS, ListCompleter
+from cove.recommenders import ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD
-from training.datasets import DATASETS, ClickFilter, ListFilter, load_clicks, load_lists
-from training.tasks import PreparedTask
-from training.tasks.click_through import prepare_clicks
-from training.tasks.list_completion import prepare
+from training.datasets import DATASETS
+from training.tasks import FILTERS, load_data, prepare_task
 
 
 def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
@@ -34,18 +32,12 @@ def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
         )
     else:
         name, folder = manifest.data_name, directory
-    task = _test_data(manifest, name, folder)
-    if task.data.sha256 != manifest.data_sha256:
-        raise DataError(f"{directory} is not the data that {manifest.id} was trained on")
-    return task.test_metrics(artifact.load_recommender())[0]
-
-
-def _test_data(manifest: Manifest, name: str, folder: Path | None) -> PreparedTask:
     trained = manifest.training
-    if manifest.task == LISTS:
-        return prepare(load_lists(name, folder, ListFilter(**trained["filter"])), manifest.seed)
-    clicks = load_clicks(name, folder, ClickFilter(**trained["filter"]))
-    return prepare_clicks(clicks, manifest.seed, trained["split"])
+    data = load_data(name, folder, FILTERS[manifest.task](**trained["filter"]))
+    if data.sha256 != manifest.data_sha256:
+        raise DataError(f"{directory} is not the data that {manifest.id} was trained on")
+    task = prepare_task(data, manifest.seed, trained.get("task_options", {}))
+    return task.test_metrics(artifact.load_recommender())[0]
 
 
 def complete_offline(directory: Path, items: list[str], k: int) -> dict[str, Any]:
@@ -54,8 +46,8 @@ def complete_offline(directory: Path, items: list[str], k: int) -> dict[str, Any
     recommender = artifact.load_recommender()
     if not isinstance(recommender, ListCompleter):
         raise DataError(
-            f"{artifact.manifest.id} scores clicks and completes no lists: serve it, and ask "
-            "POST /score-clicks"
+            f"{artifact.manifest.id} is for {artifact.manifest.task} and completes no lists: serve "
+            "it, and see /docs"
         )
     tables = artifact.items
     given, unknown = tables.vocabulary.encode(items)

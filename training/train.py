@@ -83,7 +83,7 @@ def run_training(
     """
     check_output(place.output)
     if data is None:
-        data = load_data(settings, place.data_directory)
+        data = load_data(settings.data, place.data_directory, settings.filter)
     fingerprint = settings.fingerprint(data.sha256)
     done = _already_trained(place, fingerprint)
     if done is not None:
@@ -94,7 +94,7 @@ def run_training(
     device = pick_device(place.device)
     # On a GPU some operations have no deterministic form: there it is tried, not promised.
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    task = prepare_task(settings, data).to(device)
+    task = prepare_task(data, settings.seed, settings.task_options).to(device)
     objective = _new_objective(settings, task, watcher)
     if place.codes_from is not None:
         _take_codes(objective, task, place.codes_from, settings)
@@ -196,9 +196,21 @@ def _take_codes(
     """Give every entity with COVE the codes that k-means finds in another model's embeddings."""
     artifact = read_artifact(source)
     other = artifact.manifest
-    theirs = (other.task, other.data_sha256, other.seed, other.training.get("filter"))
-    ours = (task.name, task.data.sha256, settings.seed, settings.filter.model_dump(mode="json"))
-    if theirs != ours or other.training.get("split", "random") != settings.split:
+    theirs = (
+        other.task,
+        other.data_sha256,
+        other.seed,
+        other.training.get("filter"),
+        other.training.get("task_options", {}).get("split"),
+    )
+    ours = (
+        task.name,
+        task.data.sha256,
+        settings.seed,
+        settings.filter.model_dump(mode="json"),
+        settings.task_options.get("split"),
+    )
+    if theirs != ours:
         raise SettingsError(
             f"{source} was trained on other data, another filter, split or seed: its codes may "
             "know this run's test data"
@@ -237,7 +249,7 @@ def _manifest(
         training={
             "fingerprint": fingerprint,
             "filter": settings.filter.model_dump(mode="json"),
-            "split": settings.split,
+            "task_options": settings.task_options,
             "objective": settings.objective.model_dump(),
             "optimisation": settings.training.model_dump(),
         },

@@ -15,7 +15,7 @@ from tests.training.worlds import Watcher, click_settings, planted_clicks, run_a
 from training.cli import main
 from training.datasets import ClickData, load_clicks
 from training.measure import complete_offline, measure_again
-from training.run_settings import resolve
+from training.resolving import resolve
 from training.tasks.click_through import ClickThrough, prepare_clicks
 
 GOLDEN_LOSSES = [0.7097876, 0.5996691, 0.4308093]
@@ -214,7 +214,7 @@ def test_what_does_not_fit_gets_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     output, _, _ = trained
-    with pytest.raises(DataError, match="scores clicks and completes no lists"):
+    with pytest.raises(DataError, match="is for click_through and completes no lists"):
         complete_offline(output, ["1"], 3)
     with pytest.raises(SettingsError, match="fans knows no users: --user-cove is not for lists"):
         resolve("fans", "aotm", None, 0, {}, user_code_sizes=(5,))

@@ -8,13 +8,8 @@ from hypothesis import strategies as st
 
 from cove.errors import SettingsError
 from cove.recommenders import RECOMMENDERS
-from training.run_settings import (
-    RunSettings,
-    parse_code_sizes,
-    parse_overrides,
-    read_settings_file,
-    resolve,
-)
+from training.resolving import resolve
+from training.run_settings import RunSettings, parse_code_sizes, parse_overrides, read_settings_file
 
 
 def resolved(**values: object) -> RunSettings:

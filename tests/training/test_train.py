@@ -17,7 +17,7 @@ from tests.training.worlds import (
     small_settings,
 )
 from training.datasets import ListFilter, load_lists
-from training.run_settings import resolve
+from training.resolving import resolve
 from training.tasks.list_completion import prepare
 from training.train import Place, pick_device
 
@@ -293,5 +293,7 @@ def test_codes_taken_from_a_trained_model_are_those_of_its_embeddings(
 def test_codes_of_a_model_of_another_split_are_refused(tiny: Path, tmp_path: Path) -> None:
     run_at(tmp_path / "plain", small_settings(tiny, min_count=7, epochs=1))
     settings = resolve("fans", str(tiny), (12, 4), 0, SMALL | {"epochs": 1}, "fans-1")
-    with pytest.raises(SettingsError, match="knows other items"):
+    with pytest.raises(
+        SettingsError, match="was trained on other data, another filter, split or seed"
+    ):
         run_at(tmp_path / "taken", settings, codes_from=tmp_path / "plain")

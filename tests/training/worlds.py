@@ -7,7 +7,8 @@ from typing import Any
 from cove.artifact import Manifest
 from training.registry.database import registry_url, upgrade
 from training.registry.queries import Registry
-from training.run_settings import RunSettings, resolve
+from training.resolving import resolve
+from training.run_settings import RunSettings
 from training.train import Place, run_training
 
 SMALL = {

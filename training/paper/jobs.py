@@ -9,16 +9,7 @@ from typing import Any, Protocol
 
 from cove.artifact import MANIFEST, read_manifest
 from cove.errors import CoveError
-from cove.recommenders import LISTS
-from training.datasets import (
-    ClickFilter,
-    ListData,
-    ListFilter,
-    default_click_filter,
-    default_filter,
-    load_clicks,
-    load_lists,
-)
+from training.datasets import ListData
 from training.loop import TrainingError, Watcher, read_checkpoint
 from training.paper.baseline_runs import (
     baseline_key,
@@ -29,8 +20,9 @@ from training.paper.baseline_runs import (
 from training.paper.rows import Row
 from training.paper.tables import TABLES, Table
 from training.registry.queries import Registry
-from training.run_settings import RunSettings, resolve
-from training.tasks import Data
+from training.resolving import default_rule, resolve
+from training.run_settings import RunSettings
+from training.tasks import Data, Filter, load_data
 from training.tasks.list_completion import prepare
 from training.train import Place, pick_device, run_training
 
@@ -63,10 +55,9 @@ class Workplace:
         return Path(self.dataset).stem
 
     @property
-    def rule(self) -> ListFilter | ClickFilter:
+    def rule(self) -> Filter:
         """What is kept of the data set."""
-        on_lists = self.table.task == LISTS
-        known = default_filter(self.dataset) if on_lists else default_click_filter(self.dataset)
+        known = default_rule(self.table.task, self.dataset)
         fields = type(known).model_fields
         return known.with_changes(**{k: v for k, v in self.overrides.items() if k in fields})
 
@@ -80,10 +71,8 @@ class Workplace:
 
 
 @lru_cache(maxsize=1)
-def _loaded(dataset: str, directory: Path | None, rule: ListFilter | ClickFilter) -> Data:
-    if isinstance(rule, ListFilter):
-        return load_lists(dataset, directory, rule)
-    return load_clicks(dataset, directory, rule)
+def _loaded(dataset: str, directory: Path | None, rule: Filter) -> Data:
+    return load_data(dataset, directory, rule)
 
 
 @dataclass(frozen=True)

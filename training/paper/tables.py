@@ -142,9 +142,9 @@ _CLICK_METRICS = (
 _CLICK_DIFFERENCES = (
     "The paper gives no rule for its test samples, its splits or which candidates a user's ranking "
     "is over. Here a user's test samples are ranked among themselves, and samples are split "
-    "8 : 1 : 1 by the seed, or by time where `split` says so, and then alike for all seeds. Most of "
-    "a user's few test samples on MovieLens are clicks, so NDCG and hit rate stand near 1 whatever the model, above the "
-    "paper's figures: AUC tells more.",
+    "8 : 1 : 1 by the seed, or by time where `split` says so, and then alike for all seeds. Most "
+    "of a user's few test samples on MovieLens are clicks, so NDCG and hit rate stand near 1 "
+    "whatever the model, above the paper's figures: AUC tells more.",
     "Vocabularies come from the training samples; a test sample with a user or item that training "
     "does not know is scored by the average embedding.",
     "Section 4.1: D = 64, 3 layers of 1,000, dropout 0.1, Adam at 0.001. Its batch is 5,000; here "

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from cove.batches import ClickBatch
@@ -25,6 +26,16 @@ from training.datasets.splitting import ClickSplit, split_clicks
 from training.datasets.stats import click_stats
 from training.evaluation.click_metrics import metrics_by_user, overall_metrics
 from training.evaluation.metrics import mean_metrics
+
+
+class SplitSettings(BaseModel):
+    """How samples are parted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    split: ClickSplit = "random"
+    """8 : 1 : 1 by the seed, or the last tenth in time for testing, the one before to validate."""
+
 
 SELECTION_METRIC = "auc"
 """What validation is judged by."""

@@ -10,7 +10,7 @@ from training.paper.list_rows import table_rows
 from training.paper.rows import GROUPS, Row
 from training.paper.rows import choose_rows as choose
 from training.paper.tables import TABLES, Table
-from training.run_settings import resolve
+from training.resolving import resolve
 
 ROWS = {row.name: row for row in table_rows()}
 EVERY = [(table, row) for table in TABLES.values() for row in table.rows()]
