@@ -1,18 +1,21 @@
 """What every recommender of collaborative filtering is: users' preferences over all items.
 
-B users, K items of each, D dimensions, U users, N items.
+B users, M items of each, K of them negatives, D dimensions, U users, N items.
 """
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from itertools import chain
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cove.batches import PairBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction, Recommender
+from cove.vocabulary import NUM_SPECIAL
 
 
 class PreferenceModel(Recommender):
@@ -29,32 +32,78 @@ class PreferenceModel(Recommender):
         super().__init__()
         self.users = EntityEmbedding(num_users, dimensions, user_quantizer)
         self.items = EntityEmbedding(num_items, dimensions, item_quantizer)
+        self._kept: tuple[Hashable, tuple[Tensor, Tensor]] | None = None
 
     def entities(self) -> Mapping[str, EntityEmbedding]:
         return {"user": self.users, "item": self.items}
 
     def ids_in(self, batch: PairBatch) -> Mapping[str, Tensor]:
-        return {
-            "user": batch.users,
-            "item": torch.cat([batch.positives, batch.negatives.flatten()]),
-        }
+        return {"user": batch.users, "item": candidates(batch)}
 
     def know_interactions(self, users: Tensor, items: Tensor) -> None:
         """Hear of all training interactions, indices [n] and [n], before training; a recommender
         that works on their graph keeps what it needs."""
 
     def know_facts(self, heads: Tensor, relations: Tensor, tails: Tensor, num_others: int) -> None:
-        """Hear of the facts of a knowledge graph, [m] each, before training; most have no use.
+        """Hear of the facts of a knowledge graph, [m] each, before training and before there is an
+        optimiser; most have no use.
 
         heads and tails: item indices, or NUM_SPECIAL + N + i for the i-th of `num_others` further
         entities (brands, categories, people); relations: from 0.
         """
 
     @abstractmethod
+    def interact(self, user: Tensor, items: Tensor) -> Tensor:
+        """Scores [B, M] of the final embeddings `user` [B, D] and `items` [B, M, D]."""
+
+    @abstractmethod
+    def interact_all(self, user: Tensor, items: Tensor) -> Tensor:
+        """The same, [B, N], where all users have the same items [N, D]."""
+
+    @abstractmethod
     def predict(self, batch: PairBatch) -> Prediction:
         """The training loss of a batch, L_rec."""
 
-    @abstractmethod
+    def tables(self) -> tuple[Tensor, Tensor]:
+        """The final embeddings of all users and all items, [NUM_SPECIAL + U or N, D]."""
+        return self.users.all(), self.items.all()
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        """Scores [B, M] of items [B, M] for users [B], int64 indices: what the loss is made of."""
+        return self.interact(self.users(users), self.items(items))
+
+    @torch.no_grad()
     def score_all(self, users: Tensor) -> Tensor:
         """Scores [B, N] of all items, in the vocabulary's order, for users [B] int64 indices; used
         without gradients, in evaluation and serving."""
+        user_table, item_table = self._kept_tables()
+        return self.interact_all(F.embedding(users, user_table), item_table[NUM_SPECIAL:])
+
+    def _kept_tables(self) -> tuple[Tensor, Tensor]:
+        """The final tables, made once for as long as no weight changes."""
+        state = chain(self.parameters(), self.buffers())
+        key = tuple(
+            (each.data_ptr(), 0 if each.is_inference() else each._version) for each in state
+        )
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, self.tables())
+        return self._kept[1]
+
+
+def candidates(batch: PairBatch) -> Tensor:
+    """The items of a batch, [B, 1 + K]: the positive first, then the negatives."""
+    return torch.cat([batch.positives[:, None], batch.negatives], dim=1)
+
+
+def ranking_loss(scores: Tensor) -> Tensor:
+    """−log σ(s_up − s_un) of scores [B, 1 + K], positive first; the mean over B and K."""
+    return F.softplus(scores[:, 1:] - scores[:, :1]).mean()
+
+
+def squared_norms(user: Tensor, items: Tensor) -> Tensor:
+    """(‖u‖² + ‖p‖² + mean over K of ‖n‖²) / 2 of `user` [B, D], `items` [B, 1 + K, D]; the mean
+    over B."""
+    positive, negatives = items[:, 0], items[:, 1:]
+    total = user.square().sum() + positive.square().sum()
+    total = total + negatives.square().sum() / negatives.shape[1]
+    return total / (2 * len(user))
