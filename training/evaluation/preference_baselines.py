@@ -82,7 +82,9 @@ class Ease:
         device: torch.device | None = None,
     ) -> None:
         self.histories = histories
-        self.weights = baselines.Ease(_lists(histories), num_items, regularization, device).weights
+        made = baselines.Ease(_lists(histories), num_items, regularization, device)
+        # The inverse comes column by column; rows are what is added up for each user.
+        self.weights = made.weights[:, NUM_SPECIAL:].contiguous()  # [V, N]
 
     def score_all(self, users: Tensor) -> Tensor:
         """Scores [B, N] of all items for users [B] int64 indices."""
@@ -90,7 +92,7 @@ class Ease:
         starts = torch.searchsorted(owners, torch.arange(len(users)))
         device = self.weights.device
         scores = F.embedding_bag(items.to(device), self.weights, starts.to(device), mode="sum")
-        return scores[:, NUM_SPECIAL:].to(users.device)  # [B, V] -> [B, N]
+        return scores.to(users.device)
 
 
 class ImplicitAls:
