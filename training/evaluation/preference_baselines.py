@@ -4,7 +4,6 @@ Each knows the training interactions alone and has `score_all(users)`, as a `Pre
 scores [B, N] of all items for users [B] int64 indices. V = NUM_SPECIAL + N indices.
 """
 
-import os
 from typing import Protocol
 
 import numpy as np
@@ -98,8 +97,8 @@ class Ease:
 class ImplicitAls:
     """iALS (Hu, Koren and Volinsky 2008), as the package `implicit` computes it.
 
-    An interaction has the confidence 1 + confidence, all else 1. histories: each user's training
-    items; dimensions: D; threads: 0 for all cores.
+    histories: each user's training items; dimensions: D; confidence: the weight of an interaction
+    beside 1 of all else; threads: 0 for all cores.
 
     Raises:
         DataError: `implicit` is not installed.
@@ -111,31 +110,31 @@ class ImplicitAls:
         num_items: int,
         dimensions: int = 64,
         regularization: float = 0.01,
-        confidence: float = 1.0,
+        confidence: float = 10.0,
         iterations: int = 15,
         seed: int = 0,
         threads: int = 1,
     ) -> None:
-        # Its threads are its own: a BLAS with threads under them is many times as slow, and the
-        # package warns of it.
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         try:
             from implicit.cpu.als import AlternatingLeastSquares  # noqa: PLC0415
             from scipy.sparse import csr_matrix  # noqa: PLC0415
+            from threadpoolctl import threadpool_limits  # noqa: PLC0415
         except ImportError:
             raise DataError("iALS needs the package implicit: pip install implicit") from None
         shape = (len(histories.starts) - 1 - NUM_SPECIAL, num_items)
         starts, items = histories.starts[NUM_SPECIAL:].cpu(), histories.items.cpu() - NUM_SPECIAL
         content = (np.ones(len(items), dtype=np.float32), items.numpy(), starts.numpy())
-        model = AlternatingLeastSquares(
-            factors=dimensions,
-            regularization=regularization,
-            alpha=confidence,
-            iterations=iterations,
-            random_state=seed,
-            num_threads=threads,
-        )
-        model.fit(csr_matrix(content, shape=shape), show_progress=False)
+        # The package has threads of its own: a BLAS with more under them is many times as slow.
+        with threadpool_limits(1, "blas"):
+            model = AlternatingLeastSquares(
+                factors=dimensions,
+                regularization=regularization,
+                alpha=confidence,
+                iterations=iterations,
+                random_state=seed,
+                num_threads=threads,
+            )
+            model.fit(csr_matrix(content, shape=shape), show_progress=False)
         self.users = torch.from_numpy(np.asarray(model.user_factors))  # [U, D]
         self.items = torch.from_numpy(np.asarray(model.item_factors))  # [N, D]
 

@@ -117,3 +117,5 @@ def test_implicit_als_finds_what_a_user_lacks_of_its_group() -> None:
     made = ImplicitAls(histories(planted()), 12, dimensions=4, seed=1)
     assert made.score_all(torch.tensor([FIRST + 1])).shape == (1, 12)
     assert finds_the_missing_item(made)
+    again = ImplicitAls(histories(planted()), 12, dimensions=4, seed=1, threads=2)
+    torch.testing.assert_close(again.items, made.items)
