@@ -23,8 +23,11 @@ from cove.recommenders.clicks import DenseLayers
 from cove.recommenders.dropout import dropout
 from cove.recommenders.preferences import PreferenceModel, candidates
 
-_VALUES_AT_ONCE = 1 << 22
-"""Units of a layer held in memory while a catalogue is scored: 16 megabytes."""
+_VALUES_AT_ONCE = {"cpu": 1 << 18}
+"""Units of a layer held in memory while a catalogue is scored, by device: what a CPU's cache holds
+(3.1 ms a user of 11,925 items; 3.9 with sixteen times as many)."""
+_VALUES_AT_ONCE_ELSEWHERE = 1 << 26
+"""A quarter of a gigabyte."""
 
 
 class NeuMfSettings(BaseModel):
@@ -64,13 +67,17 @@ class NeuMf(PreferenceModel):
 
     def interact_all(self, user: Tensor, items: Tensor) -> Tensor:
         of_user, of_items = self._first_layer(user, items)
-        scores = user.new_empty(len(user), len(items))
-        rows = max(1, _VALUES_AT_ONCE // of_items[:1].numel())
-        for row, one in enumerate(user):
-            for start in range(0, len(items), rows):
-                part = slice(start, start + rows)
-                hidden = of_user[row] + of_items[part]
-                scores[row, part] = self._score(one[None], items[None, part], hidden[None])[0]
+        width, count = of_items.shape[1], len(items)
+        values = _VALUES_AT_ONCE.get(user.device.type, _VALUES_AT_ONCE_ELSEWHERE)
+        users_at_once = max(1, values // max(1, count * width))
+        items_at_once = max(1, values // (users_at_once * width))
+        scores = user.new_empty(len(user), count)
+        for row in range(0, len(user), users_at_once):
+            some = slice(row, row + users_at_once)
+            for start in range(0, count, items_at_once):
+                part = slice(start, start + items_at_once)
+                hidden = of_user[some, None] + of_items[part]
+                scores[some, part] = self._score(user[some], items[part], hidden)
         return scores
 
     def predict(self, batch: PairBatch) -> Prediction:
@@ -90,11 +97,11 @@ class NeuMf(PreferenceModel):
         )
 
     def _score(self, user: Tensor, items: Tensor, hidden: Tensor) -> Tensor:
-        """Scores [B, M] from embeddings [B, 2D] and [B, M, 2D], first layer [B, M, widths[0]]."""
+        """Scores [B, M] from embeddings [B, 2D], [B, M, 2D] or [M, 2D], first layer [B, M, ...]."""
         size, (product, network) = self.settings.dimensions, self._output_parts()
         deep = self.deep(dropout(F.relu(hidden), self.settings.dropout, self.training))
         weighted = (user[:, :size] * product)[:, :, None]
-        scores = torch.matmul(items[..., :size], weighted).squeeze(2)  # h_G · (u ⊙ i)
+        scores = torch.matmul(items[..., :size], weighted).squeeze(2)  # h_G · (u ⊙ i), [B, M]
         return scores + F.linear(deep, network, self.output.bias).squeeze(2)
 
     def _output_parts(self) -> tuple[Tensor, Tensor]:

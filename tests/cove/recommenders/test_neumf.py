@@ -37,8 +37,9 @@ def test_a_score_adds_product_and_network():
     assert scores.tolist() == [pytest.approx(SCORES)]
 
 
-def test_a_catalogue_is_scored_in_parts_that_fit_in_memory(monkeypatch):
-    monkeypatch.setattr(module, "_VALUES_AT_ONCE", 2)  # one item at a time
+@pytest.mark.parametrize("values", [1, 2, 4, 100])  # one item at a time, two; one user, both
+def test_a_catalogue_is_scored_in_parts_that_fit_in_memory(monkeypatch, values):
+    monkeypatch.setattr(module, "_VALUES_AT_ONCE", {"cpu": values})
     assert small().score_all(torch.tensor([4, 4])).tolist() == [pytest.approx(SCORES)] * 2
 
 
