@@ -10,8 +10,10 @@ from cove.quantization import QuantizerSettings
 from cove.recommenders.bag import Bag, BagSettings
 from cove.recommenders.base import ListCompleter, Prediction, Recommender
 from cove.recommenders.bert4rec import Bert4Rec, Bert4RecSettings
+from cove.recommenders.bprmf import BprMf, BprMfSettings
 from cove.recommenders.car import Car, CarSettings
 from cove.recommenders.caser import Caser, CaserSettings
+from cove.recommenders.cfkg import Cfkg, CfkgSettings
 from cove.recommenders.dcn import Dcn, DcnSettings
 from cove.recommenders.deepfm import DeepFm, DeepFmSettings
 from cove.recommenders.factorization_machine import (
@@ -23,7 +25,9 @@ from cove.recommenders.fans_two_stage import FansTwoStage, FansTwoStageSettings
 from cove.recommenders.fibinet import FibiNet, FibiNetSettings
 from cove.recommenders.finalmlp import FinalMlp, FinalMlpSettings
 from cove.recommenders.gru4rec import Gru4Rec, Gru4RecSettings
+from cove.recommenders.lightgcn import LightGcn, LightGcnSettings
 from cove.recommenders.logistic_regression import LogisticRegression, LogisticRegressionSettings
+from cove.recommenders.neumf import NeuMf, NeuMfSettings
 from cove.recommenders.sasrec import SasRec, SasRecSettings
 
 LISTS = "list_completion"
@@ -54,6 +58,10 @@ RECOMMENDERS: dict[str, Entry] = {
     "deepfm": Entry(DeepFm, DeepFmSettings, CLICKS),
     "fibinet": Entry(FibiNet, FibiNetSettings, CLICKS),
     "finalmlp": Entry(FinalMlp, FinalMlpSettings, CLICKS),
+    "bprmf": Entry(BprMf, BprMfSettings, PREFERENCES),
+    "neumf": Entry(NeuMf, NeuMfSettings, PREFERENCES),
+    "cfkg": Entry(Cfkg, CfkgSettings, PREFERENCES),
+    "lightgcn": Entry(LightGcn, LightGcnSettings, PREFERENCES),
 }
 
 __all__ = [

@@ -1,8 +1,6 @@
 """What every recommender of collaborative filtering promises, with COVE on users, items, both or
 neither."""
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor
@@ -10,22 +8,14 @@ from torch import Tensor
 from cove.batches import PairBatch
 from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
-from cove.recommenders.bprmf import BprMf, BprMfSettings
-from cove.recommenders.cfkg import Cfkg, CfkgSettings
-from cove.recommenders.lightgcn import LightGcn, LightGcnSettings
-from cove.recommenders.neumf import NeuMf, NeuMfSettings
+from cove.recommenders import PREFERENCES, RECOMMENDERS, build_recommender, recommenders_for
 from cove.recommenders.preferences import PreferenceModel, candidates, ranking_loss
 from cove.vocabulary import NUM_SPECIAL
 
 NUM_USERS, NUM_ITEMS = 24, 30
 QUANTIZER = QuantizerSettings(code_sizes=(4, 2))
-MODELS: dict[str, tuple[Callable[..., PreferenceModel], object]] = {
-    "bprmf": (BprMf, BprMfSettings(dimensions=8)),
-    "neumf": (NeuMf, NeuMfSettings(dimensions=8, widths=(16, 8))),
-    "cfkg": (Cfkg, CfkgSettings(dimensions=8)),
-    "lightgcn": (LightGcn, LightGcnSettings(dimensions=8)),
-}
-ALL = list(MODELS)
+SMALL: dict[str, object] = {"dimensions": 8, "widths": (16, 8)}
+ALL = recommenders_for(PREFERENCES)
 BY_LOOKUP = [name for name in ALL if name != "lightgcn"]
 COVE = pytest.mark.parametrize("cove", [(), ("user",), ("item",), ("user", "item")], ids=str)
 
@@ -38,16 +28,24 @@ def pairs() -> tuple[Tensor, Tensor]:
     return liked, known
 
 
-def build(name: str, cove: tuple[str, ...] = (), started: bool = True) -> PreferenceModel:
-    """A small recommender, seeded, that knows the interactions."""
-    torch.manual_seed(0)
+def new(name: str, cove: tuple[str, ...] = ()) -> PreferenceModel:
+    """A small recommender with random weights, with COVE on these entities."""
+    known = RECOMMENDERS[name].settings.model_fields
+    settings = {field: value for field, value in SMALL.items() if field in known}
     user, item = (QUANTIZER if entity in cove else None for entity in ("user", "item"))
-    kind, settings = MODELS[name]
-    made = kind(settings, NUM_USERS, NUM_ITEMS, user, item)
+    made = build_recommender(name, settings, NUM_ITEMS, item, NUM_USERS, user)
+    assert isinstance(made, PreferenceModel)
+    return made.eval()
+
+
+def build(name: str, cove: tuple[str, ...] = (), started: bool = True) -> PreferenceModel:
+    """The same, seeded, that knows the interactions, its codes started or not yet."""
+    torch.manual_seed(0)
+    made = new(name, cove)
     made.know_interactions(*(pairs()[1].nonzero() + NUM_SPECIAL).T)
     if started:
         start_codes(made)
-    return made.eval()
+    return made
 
 
 def start_codes(made: PreferenceModel) -> None:
@@ -149,9 +147,7 @@ def test_scores_follow_every_change_of_the_weights(name):
 def test_a_new_model_with_the_same_state_gives_the_same_scores(name, cove):
     made, users = stir(build(name, cove)), torch.tensor([5, 6])
     torch.manual_seed(99)
-    kind, settings = MODELS[name]
-    user, item = (QUANTIZER if entity in cove else None for entity in ("user", "item"))
-    other = kind(settings, NUM_USERS, NUM_ITEMS, user, item).eval()
+    other = new(name, cove)
     other.load_state_dict(made.state_dict())
     assert torch.equal(other.score_all(users), made.score_all(users))
 
