@@ -114,8 +114,8 @@ def test_too_many_items_and_a_missing_package_get_one_sentence(
 
 def test_implicit_als_finds_what_a_user_lacks_of_its_group() -> None:
     pytest.importorskip("implicit")
-    made = ImplicitAls(histories(planted()), 12, dimensions=4, seed=1)
+    made = ImplicitAls(histories(planted()), 12, dimensions=2, seed=1)
     assert made.score_all(torch.tensor([FIRST + 1])).shape == (1, 12)
     assert finds_the_missing_item(made)
-    again = ImplicitAls(histories(planted()), 12, dimensions=4, seed=1, threads=2)
+    again = ImplicitAls(histories(planted()), 12, dimensions=2, seed=1, threads=2)
     torch.testing.assert_close(again.items, made.items)
