@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cove.recommenders import CLICKS, LISTS
+from cove.recommenders import CLICKS, LISTS, PREFERENCES
 
 
 def model_card(manifest: dict[str, Any]) -> str:
@@ -58,7 +58,17 @@ def _clicks(manifest: dict[str, Any]) -> tuple[str, str, str]:
     )
 
 
-_TASKS = {LISTS: _lists, CLICKS: _clicks}
+def _preferences(manifest: dict[str, Any]) -> tuple[str, str, str]:
+    return (
+        "Recommends items to users",
+        "the last interaction of each user is tested on, the last but one validates; at random "
+        "where the data have no order",
+        "`ndcg_at` and `hit_at` rank the held-out item among all that the user has not had; with "
+        "`sampled_99` among 99 others alone, which is easier: never compare the two.",
+    )
+
+
+_TASKS = {LISTS: _lists, CLICKS: _clicks, PREFERENCES: _preferences}
 
 
 def _codes(quantizers: dict[str, Any]) -> str:
