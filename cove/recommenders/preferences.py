@@ -6,6 +6,7 @@ B users, M items of each, K of them negatives, D dimensions, U users, N items.
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from itertools import chain
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -79,8 +80,19 @@ class PreferenceModel(Recommender):
         user_table, item_table = self._kept_tables()
         return self.interact_all(F.embedding(users, user_table), item_table[NUM_SPECIAL:])
 
+    def train(self, mode: bool = True) -> Self:
+        """Also forgets the tables that `score_all` keeps."""
+        self._kept = None
+        return super().train(mode)
+
     def _kept_tables(self) -> tuple[Tensor, Tensor]:
-        """The final tables, made once for as long as no weight changes."""
+        """The final tables, in evaluation made once for as long as no weight changes.
+
+        A change in place shows in a tensor's version, but not that by a fused optimiser: hence
+        nothing is kept in training.
+        """
+        if self.training:
+            return self.tables()
         state = chain(self.parameters(), self.buffers())
         key = tuple(
             (each.data_ptr(), 0 if each.is_inference() else each._version) for each in state
