@@ -21,7 +21,8 @@ from training.categories import give_categories
 from training.datasets import ListFilter, load_lists
 from training.datasets.splitting import split_lists
 from training.datasets.tables import ListData
-from training.paper.baseline_runs import GRIDS, candidates
+from training.paper.baseline_runs import candidates
+from training.paper.list_rows import baselines
 from training.tasks.list_completion import ListCompletion, prepare
 from training.train import Place, run_training
 
@@ -70,7 +71,7 @@ def test_held_out_lists_change_neither_vocabulary_nor_popularity_nor_any_baselin
     assert other.vocabulary.ids == task.vocabulary.ids
     assert torch.equal(other.popularity(), task.popularity())
     assert torch.equal(other.train.flat, task.train.flat)
-    for name in GRIDS:
+    for name in (row.name for row in baselines()):
         pairs = zip(*(candidates(name, t, torch.device("cpu")) for t in (task, other)), strict=True)
         for (_, one), (_, same) in pairs:
             learned, again = parts_of(one), parts_of(same)

@@ -64,6 +64,25 @@ def table2(
 
 
 @reproduce_app.command()
+def table3(
+    dataset: Dataset,
+    directory: From = None,
+    seeds: Seeds = "0,1,2,3,4",
+    rows: Rows = "main",
+    jobs: Jobs = 1,
+    output: Output = Path("runs"),
+    device: Device = "auto",
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Collaborative filtering, Table 3: four recommenders with and without COVE."""
+    _reproduce(
+        "table3",
+        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
+    )
+
+
+@reproduce_app.command()
 def table4(
     dataset: Dataset,
     directory: From = None,

@@ -18,9 +18,12 @@ from torch import Tensor
 
 import cove
 from cove.vocabulary import NUM_SPECIAL
+from training.evaluation import preference_baselines
 from training.evaluation.baselines import Ease, ItemCooccurrence, ItemKnn, MostPopular
 from training.evaluation.metrics import mean_metrics
-from training.tasks.list_completion import SELECTION_METRIC, ListCompletion
+from training.tasks import PreparedTask
+from training.tasks.collaborative_filtering import CollaborativeFiltering
+from training.tasks.list_completion import ListCompletion
 
 Settings = dict[str, Any]
 GRIDS: dict[str, list[Settings]] = {
@@ -32,6 +35,16 @@ GRIDS: dict[str, list[Settings]] = {
     ],
     "ease": [
         {"regularization": value} for value in (5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+    ],
+    "most_popular_item": [{}],
+    "neighbour_items": [
+        {"neighbours": neighbours, "shrink": shrink}
+        for neighbours, shrink in product((20, 100, 500), (0.0, 10.0, 100.0))
+    ],
+    "ease_of_users": [{"regularization": value} for value in (100.0, 300.0, 1000.0)],
+    "ials": [
+        {"regularization": regularization, "confidence": confidence}
+        for regularization, confidence in product((1.0, 10.0, 100.0), (5.0, 20.0, 100.0))
     ],
 }
 """What is tried of each baseline; validation chooses, test never does."""
@@ -61,7 +74,7 @@ def baseline_key(name: str, data_sha256: str, seed: int, rule: dict[str, Any]) -
 
 
 def measure_baseline(
-    name: str, task: ListCompletion, device: torch.device, key: str, seed: int
+    name: str, task: PreparedTask, device: torch.device, key: str, seed: int
 ) -> tuple[BaselineResult, dict[str, Tensor]]:
     """Try the grid on the validation lists, and measure the best on the test lists.
 
@@ -69,14 +82,15 @@ def measure_baseline(
     """
     best: tuple[float, Settings, dict[str, float], Any] | None = None
     tried = []
+    metric = task.selection_metric
     for settings, completer in candidates(name, task, device):
         valid = task.evaluate(completer, "valid")
-        tried.append({**settings, SELECTION_METRIC: valid[SELECTION_METRIC]})
-        if best is None or valid[SELECTION_METRIC] > best[0]:
-            best = (valid[SELECTION_METRIC], settings, valid, completer)
+        tried.append({**settings, metric: valid[metric]})
+        if best is None or valid[metric] > best[0]:
+            best = (valid[metric], settings, valid, completer)
     assert best is not None
     _, chosen, valid, completer = best
-    by_list = {k: v.float() for k, v in task.evaluate_lists(completer, "test").items()}
+    by_list = {k: v.float() for k, v in task.test_metrics(completer)[1].items()}
     test = mean_metrics({k: v.double() for k, v in by_list.items()})
     result = BaselineResult(
         key, name, seed, chosen, tried, valid, test, hashlib.sha256(save(by_list)).hexdigest()
@@ -85,12 +99,21 @@ def measure_baseline(
 
 
 def candidates(
-    name: str, task: ListCompletion, device: torch.device
+    name: str, task: PreparedTask, device: torch.device
 ) -> Iterator[tuple[Settings, Any]]:
-    """Each setting of a baseline's grid with the baseline, learned from the training lists."""
-    num_items = len(task.vocabulary)
-    lists = task.train.lists()
-    build: dict[str, Callable[..., Any]] = {
+    """Each setting of a baseline's grid with the baseline, learned from the training data."""
+    if isinstance(task, ListCompletion):
+        build = _of_lists(task, device)[name]
+    else:
+        assert isinstance(task, CollaborativeFiltering)
+        build = _of_users(task, device)[name]
+    for settings in GRIDS[name]:
+        yield settings, build(**settings)
+
+
+def _of_lists(task: ListCompletion, device: torch.device) -> dict[str, Callable[..., Any]]:
+    num_items, lists = len(task.vocabulary), task.train.lists()
+    return {
         "most_popular": lambda: MostPopular(
             torch.cat([torch.zeros(NUM_SPECIAL, dtype=torch.int64), task.popularity()])
         ),
@@ -98,8 +121,21 @@ def candidates(
         "item_knn": lambda **settings: ItemKnn(lists, num_items, **settings),
         "ease": lambda **settings: Ease(lists, num_items, device=device, **settings),
     }
-    for settings in GRIDS[name]:
-        yield settings, build[name](**settings)
+
+
+def _of_users(task: CollaborativeFiltering, device: torch.device) -> dict[str, Callable[..., Any]]:
+    num_items, known = len(task.items), preference_baselines
+    histories = task.histories()
+    return {
+        "most_popular_item": lambda: known.MostPopular(task.popularity()),
+        "neighbour_items": lambda **settings: known.ItemKnn(histories, num_items, **settings),
+        "ease_of_users": lambda **settings: known.Ease(
+            histories, num_items, device=device, **settings
+        ),
+        "ials": lambda **settings: known.ImplicitAls(
+            histories, num_items, dimensions=64, iterations=15, seed=0, threads=1, **settings
+        ),
+    }
 
 
 def write_baseline(folder: Path, result: BaselineResult, by_list: dict[str, Tensor]) -> None:

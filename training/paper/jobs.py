@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 from cove.artifact import MANIFEST, read_manifest
 from cove.errors import CoveError
-from training.datasets import ListData
 from training.loop import TrainingError, Watcher, read_checkpoint
 from training.paper.baseline_runs import (
     baseline_key,
@@ -22,8 +21,7 @@ from training.paper.tables import TABLES, Table
 from training.registry.queries import Registry
 from training.resolving import default_rule, resolve
 from training.run_settings import RunSettings
-from training.tasks import Data, Filter, load_data
-from training.tasks.list_completion import prepare
+from training.tasks import Data, Filter, load_data, prepare_task
 from training.train import Place, pick_device, run_training
 
 
@@ -189,9 +187,7 @@ def _measure(job: Job) -> float:
     found = read_baseline(folder, job.seed, key)
     if found is None:
         device = pick_device(job.workplace.device)
-        data = job.workplace.load()
-        assert isinstance(data, ListData)
-        task = prepare(data, job.seed)
+        task = prepare_task(job.workplace.load(), job.seed, {})
         found = measure_baseline(job.row.name, task, device, key, job.seed)
         write_baseline(folder, *found)
     return found[0].test[job.workplace.table.selected[0]]

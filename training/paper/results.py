@@ -16,9 +16,9 @@ from torch import Tensor
 
 import cove
 from cove.artifact import read_artifact
-from cove.recommenders import CLICKS, LISTS
-from training.datasets import ListData
-from training.datasets.stats import click_stats, list_stats
+from cove.recommenders import LISTS
+from training.datasets import ClickData, ListData
+from training.datasets.stats import click_stats, interaction_stats, list_stats
 from training.evaluation.comparison import Comparison, Values, compare
 from training.paper.baseline_runs import GRIDS, read_baseline
 from training.paper.jobs import Job, Outcome, Workplace
@@ -121,7 +121,9 @@ def table_report(
         "dataset": _data_facts(workplace, results, seeds),
         "seeds": list(seeds),
         "settings_for_all": dict(workplace.overrides),
-        "baseline_grids": GRIDS if table.task == LISTS else {},
+        "baseline_grids": {
+            row.row.name: GRIDS[row.row.name] for row in results if row.row.name in GRIDS
+        },
         "groups": GROUPS,
         "rows": [_row_facts(result) for result in results],
         "comparisons": _comparisons(results, table),
@@ -169,8 +171,10 @@ def _data_facts(
         counts = dict(list_stats(data))
         splits = {str(seed): _list_split(task, results, seed) for seed, task in tasks.items()}
     else:
-        counts = dict(click_stats(data))
-        splits = {str(seed): _click_split(results, seed) for seed in seeds}
+        on_clicks = isinstance(data, ClickData)
+        counts = dict(click_stats(data) if on_clicks else interaction_stats(data))
+        names = _CLICK_COUNTS if on_clicks else _PREFERENCE_COUNTS
+        splits = {str(seed): _counted_split(results, seed, names) for seed in seeds}
     return {
         "name": data.name,
         "sha256": data.sha256,
@@ -196,18 +200,26 @@ def _list_split(task: ListCompletion, results: Sequence[RowResult], seed: int) -
     }
 
 
-def _click_split(results: Sequence[RowResult], seed: int) -> dict[str, int]:
+_CLICK_COUNTS = {
+    "train_samples": "training samples",
+    "valid_samples": "validation samples",
+    "test_samples": "test samples",
+    "test_samples_unknown": "test samples with a user or item that training does not know",
+}
+_PREFERENCE_COUNTS = {
+    "train_interactions": "training interactions",
+    "test_users": "test users",
+    "test_users_unknown": "test users whose item training does not know",
+}
+
+
+def _counted_split(
+    results: Sequence[RowResult], seed: int, names: dict[str, str]
+) -> dict[str, int]:
     """What a seed's split holds, as the manifest of any of its runs has it."""
-    known = [result.seeds[seed].facts["counts"] for result in results if seed in result.seeds]
-    if not known:
-        return {}
-    names = {
-        "train_samples": "training samples",
-        "valid_samples": "validation samples",
-        "test_samples": "test samples",
-        "test_samples_unknown": "test samples with a user or item that training does not know",
-    }
-    return {text: known[0][name] for name, text in names.items()}
+    found = [result.seeds[seed].facts for result in results if seed in result.seeds]
+    known = [facts["counts"] for facts in found if "counts" in facts]
+    return {text: known[0][name] for name, text in names.items()} if known else {}
 
 
 def _row_facts(result: RowResult) -> dict[str, Any]:
@@ -245,7 +257,7 @@ def _comparisons(results: Sequence[RowResult], table: Table) -> list[dict[str, A
     if best is not None:
         pairs += [("baseline", best, other) for other in results if other.row.group == "baselines"]
     found = [
-        (kind, ours, theirs, metric, _compare(ours, theirs, metric, table.task == CLICKS))
+        (kind, ours, theirs, metric, _compare(ours, theirs, metric, table.task != LISTS))
         for metric in table.compared
         for kind, ours, theirs in pairs
     ]

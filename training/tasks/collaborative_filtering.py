@@ -7,7 +7,7 @@ together. n training interactions, m held-out ones, U users of the data, N items
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cove.batches import PairBatch
-from cove.entity_tables import EntityTables, entity_tables
+from cove.entity_tables import EntityTables, SeenItems, entity_tables
 from cove.recommenders import PREFERENCES
 from cove.recommenders.preferences import PreferenceModel
 from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId, Vocabulary
@@ -150,6 +150,8 @@ class CollaborativeFiltering:
     def tables(self, recommender: PreferenceModel) -> dict[str, EntityTables]:
         """The tables of an artifact; popularity is the number of training interactions."""
         titles, categories = self.data.titles, self.data.categories
+        histories = self.histories()
+        seen = SeenItems(histories.starts[NUM_SPECIAL:], histories.items - NUM_SPECIAL)
         ids = self.items.ids
         return {
             "item": entity_tables(
@@ -159,8 +161,11 @@ class CollaborativeFiltering:
                 None if titles is None else [titles.get(item, str(item)) for item in ids],
                 None if categories is None else [categories.get(item, []) for item in ids],
             ),
-            "user": entity_tables(
-                recommender.users, self.users, _counts(self.train.users, len(self.users))
+            "user": replace(
+                entity_tables(
+                    recommender.users, self.users, _counts(self.train.users, len(self.users))
+                ),
+                seen=seen,
             ),
         }
 
@@ -180,6 +185,10 @@ def prepare_preferences(
     all_users = _indices(data.user_ids, users)[owners]  # [all interactions]
     all_items = _indices(data.item_ids, items)[torch.tensor(data.items)]
     train, valid, test = (torch.tensor(rows) for rows in splits)
+    validating = valid
+    if 0 < settings.validation_users < len(valid):
+        drawn = np.random.default_rng(seed).permutation(len(valid))[: settings.validation_users]
+        validating = valid[torch.from_numpy(np.sort(drawn))]
 
     def histories(*parts: Tensor) -> Histories:
         rows = torch.cat(parts)
@@ -207,7 +216,7 @@ def prepare_preferences(
         users,
         items,
         Pairs(all_users[train], all_items[train]),
-        held_out(0, valid, seen),
+        held_out(0, validating, seen),
         held_out(1, test, histories(train, valid)),
         Negatives(settings, seen, popularity),
     )

@@ -35,6 +35,10 @@ class PreferenceSettings(BaseModel):
     """Items that the user does not have, for each training interaction."""
     negative_sampling: NegativeSampling = "uniform"
     """All unseen items alike, or each in proportion to its training interactions."""
+    validation_users: int = Field(0, ge=0)
+    """Validate on so many users, the same in every epoch, drawn by the seed; 0 takes all. NeuMF
+    runs its network for each pair, so that ranking every item for every user takes far longer
+    than training does."""
 
 
 class UnseenItems:
