@@ -82,7 +82,8 @@ class _RankingLoss(torch.autograd.Function):
         ctx.share = share
         loss = F.softplus(margins).mean()
         if share:
-            squares = _square(user) + _square(items[0]) + _square(items[1:]) / len(margins)
+            of_negatives = items[1:].square().sum() / len(margins)
+            squares = user.square().sum() + items[0].square().sum() + of_negatives
             loss.add_(squares, alpha=share / 2)
         return loss
 
@@ -100,8 +101,3 @@ class _RankingLoss(torch.autograd.Function):
             to_items[0].addcmul_(items[0], share)
             to_items[1:].addcmul_(items[1:], share / len(slopes))
         return to_user, to_items, None
-
-
-def _square(values: Tensor) -> Tensor:
-    flat = values.flatten()
-    return flat @ flat
