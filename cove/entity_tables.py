@@ -1,6 +1,7 @@
 """What an artifact keeps of each entity, item or user: ids, embeddings, codes, popularity.
 
-N entities, D dimensions, H levels, v codes of a level; rows as in the vocabulary.
+N entities, D dimensions, H levels, v codes of a level, U users, n interactions; rows count from 0
+as in the vocabulary, without the special ids.
 """
 
 import json
@@ -16,6 +17,25 @@ from cove.vocabulary import NUM_SPECIAL, Vocabulary
 
 
 @dataclass(frozen=True)
+class SeenItems:
+    """The items of each user in training, each once, those of one user together."""
+
+    starts: Tensor  # [U + 1] int64, where a user's items begin
+    items: Tensor  # [n] int64, rows of items
+
+    def of(self, user: int) -> Tensor:
+        """The rows of a user's items."""
+        return self.items[int(self.starts[user]) : int(self.starts[user + 1])]
+
+    def between(self, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """The interactions of the users `first` to `last` - 1: each one's user, counted from
+        `first`, and its item."""
+        starts = self.starts[first : last + 1]
+        users = torch.arange(last - first).repeat_interleave(starts.diff())
+        return users, self.items[int(starts[0]) : int(starts[-1])]
+
+
+@dataclass(frozen=True)
 class EntityTables:
     """A trained model's items, or its users."""
 
@@ -27,6 +47,8 @@ class EntityTables:
     popularity: Tensor  # [N] int64, occurrences in training; of clicks the positive ones
     titles: list[str] | None = None
     categories: list[list[str]] | None = None
+    seen: SeenItems | None = None
+    """Of users: what is not to be recommended again; None where the task does not keep it."""
 
 
 @torch.no_grad()
@@ -64,11 +86,15 @@ def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:
         "categories": tables.categories,
     }
     prefix = _prefix(entity)
-    return {
+    files = {
         f"{prefix}embeddings.safetensors": save({"items": tables.embeddings.contiguous()}),
         f"{prefix}codes.safetensors": save(codes),
         f"{prefix}vocabulary.json": as_json(ids),
     }
+    if tables.seen is not None:
+        seen = {"starts": tables.seen.starts, "items": tables.seen.items}
+        files[f"{prefix}seen.safetensors"] = save({k: v.contiguous() for k, v in seen.items()})
+    return files
 
 
 def read_tables(entity: str, content: Mapping[str, bytes]) -> EntityTables | None:
@@ -81,6 +107,7 @@ def read_tables(entity: str, content: Mapping[str, bytes]) -> EntityTables | Non
     if f"{prefix}vocabulary.json" not in content:
         return None
     tables = load(content[f"{prefix}codes.safetensors"])
+    seen = content.get(f"{prefix}seen.safetensors")
     vocabulary = json.loads(content[f"{prefix}vocabulary.json"])
     return EntityTables(
         vocabulary=Vocabulary(vocabulary["ids"]),
@@ -91,6 +118,7 @@ def read_tables(entity: str, content: Mapping[str, bytes]) -> EntityTables | Non
         popularity=tables["popularity"],
         titles=vocabulary["titles"],
         categories=vocabulary["categories"],
+        seen=None if seen is None else SeenItems(**load(seen)),
     )
 
 

@@ -3,15 +3,18 @@
 import json
 import os
 import stat
+from dataclasses import replace
 
 import pytest
 import torch
 
 from cove.artifact import EVALUATION, MANIFEST, Artifact, Manifest, read_artifact
 from cove.batches import ListBatch, pad_lists
+from cove.embedding import EntityEmbedding
+from cove.entity_tables import SeenItems, entity_tables, read_tables, table_files
 from cove.quantization import QuantizerSettings, code_use
 from cove.recommenders import LISTS, recommenders_for
-from cove.vocabulary import NUM_SPECIAL
+from cove.vocabulary import NUM_SPECIAL, Vocabulary
 from tests.cove.artifacts import FILES, IDS, NUM_ITEMS, recommender_with, write
 from tests.cove.worlds import VARIANTS, build
 
@@ -69,6 +72,17 @@ def test_without_cove_there_are_no_codes(tmp_path):
     assert artifact.items.codes.shape == (NUM_ITEMS, 0)
     assert (artifact.items.parents, artifact.items.codebooks) == ([], [])
     assert artifact.manifest.code_use == {}
+
+
+def test_what_users_have_seen_is_kept_and_left_out_where_it_is_not_known():
+    users = entity_tables(EntityEmbedding(3, 2), Vocabulary(["a", "b", "c"]), torch.ones(3))
+    seen = SeenItems(torch.tensor([0, 2, 2, 3]), torch.tensor([1, 4, 0]))
+    read = read_tables("user", table_files("user", replace(users, seen=seen))).seen
+    assert [read.of(user).tolist() for user in range(3)] == [[1, 4], [], [0]]
+    assert [part.tolist() for part in read.between(0, 3)] == [[0, 0, 2], [1, 4, 0]]
+    assert [part.tolist() for part in read.between(1, 3)] == [[1], [0]]
+    assert [part.tolist() for part in read.between(1, 2)] == [[], []]
+    assert read_tables("user", table_files("user", users)).seen is None
 
 
 def test_ten_levels_keep_their_order(tmp_path):

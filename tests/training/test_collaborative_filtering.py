@@ -181,6 +181,10 @@ def test_the_baseline_and_the_tables_count_training_interactions() -> None:
     tables = task.tables(Taste())
     assert tables["item"].popularity.tolist() == [2, 4, 1, 1]
     assert tables["user"].popularity.tolist() == [2, 2, 2, 2]
+    seen = tables["user"].seen
+    assert seen is not None
+    assert [seen.of(user).tolist() for user in range(4)] == [[0, 1], [0, 1], [1, 3], [1, 2]]
+    assert tables["item"].seen is None
     assert tables["item"].titles == ["first", "101", "102", "last"]
     assert tables["item"].categories == [[], ["toy"], [], []]
 
