@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from cove.errors import SettingsError
 from cove.quantization import FixedCodes
 from cove.recommenders import Recommender
-from cove.recommenders.clicks import ClickScorer, IdWeights
+from cove.recommenders.clicks import IdWeights
 
 _LARGE_TABLE = 50_000
 """Rows from which a table is updated row by row: below, dense Adam is as fast."""
@@ -117,10 +117,11 @@ def choose_sparse_tables(recommender: Recommender, settings: TrainingSettings) -
     Raises:
         SettingsError: `always` for a recommender whose steps score the whole catalogue.
     """
-    if not isinstance(recommender, ClickScorer):
+    if not recommender.looks_up_by_id:
         if settings.row_sparse == "always":
             raise SettingsError(
-                "row_sparse=always is not for lists: each of their steps scores the whole catalogue"
+                "row_sparse=always is not for this recommender: each of its steps takes the whole "
+                "table"
             )
         return
     least = {"auto": float(_LARGE_TABLE), "always": 0.0, "never": math.inf}[settings.row_sparse]

@@ -26,6 +26,10 @@ class Prediction(NamedTuple):
 class Recommender(nn.Module, ABC):
     """A loss on a batch; its `EntityEmbedding`s are all that it knows of COVE."""
 
+    looks_up_by_id = False
+    """Whether a training step looks up the batch's ids alone, never whole tables: their gradients
+    may then be row-sparse."""
+
     @abstractmethod
     def entities(self) -> Mapping[str, EntityEmbedding]:
         """The embeddings that COVE may be on, by entity: "item", and "user" where there are."""

@@ -26,6 +26,8 @@ class ClickScorer(Recommender):
     as the average of all that are known.
     """
 
+    looks_up_by_id = True
+
     def __init__(
         self,
         dimensions: int,

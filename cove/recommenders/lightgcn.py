@@ -53,6 +53,8 @@ class LightGcn(PreferenceModel):
     starts: Tensor  # [V + 1] int64, where each entity's neighbours begin
     strengths: Tensor  # [2n], A of each neighbour
 
+    looks_up_by_id = False  # every step propagates the whole tables
+
     def __init__(
         self,
         settings: LightGcnSettings,

@@ -22,6 +22,8 @@ from cove.vocabulary import NUM_SPECIAL
 class PreferenceModel(Recommender):
     """Scores items for known users, by what it learned of both."""
 
+    looks_up_by_id = True
+
     def __init__(
         self,
         dimensions: int,

@@ -96,11 +96,12 @@ def test_tables_are_row_sparse_by_their_size_or_by_the_setting() -> None:
     assert found == {"auto": [True, False], "always": [True, True], "never": [False, False]}
 
 
-def test_what_scores_the_whole_catalogue_is_always_dense() -> None:
-    made = build_recommender("bag", {"dimensions": 2}, num_items=60_000)
+@pytest.mark.parametrize("name", ["bag", "lightgcn"])
+def test_what_takes_the_whole_table_in_a_step_is_always_dense(name: str) -> None:
+    made = build_recommender(name, {"dimensions": 2}, num_items=60_000, num_users=20)
     choose_sparse_tables(made, TrainingSettings())
     assert not made.items.sparse_gradients
-    with pytest.raises(SettingsError, match="row_sparse=always is not for lists"):
+    with pytest.raises(SettingsError, match="row_sparse=always is not for this recommender"):
         choose_sparse_tables(made, TrainingSettings(row_sparse="always"))
 
 
