@@ -205,10 +205,10 @@ def test_a_file_of_users_and_items_alone_holds_interactions(tmp_path: Path) -> N
     assert (kind_of("toys"), kind_of("ml100k")) == ("interactions", "clicks")
 
 
-def test_the_core_is_5_but_where_10_was_published_and_only_ml100k_bounds_ratings() -> None:
+def test_the_core_is_5_but_where_another_was_published_and_only_ml100k_bounds_ratings() -> None:
     names = ("toys", "kindle_10core", "grocery_kg", "kindle", "amazon", "ml100k", "mine.csv")
     rules = [default_interaction_filter(name) for name in names]
-    assert [rule.core for rule in rules] == [5, 10, 5, 5, 5, 5, 5]
+    assert [rule.core for rule in rules] == [5, 10, 0, 5, 5, 5, 5]
     assert [rule.positive_from for rule in rules] == [None] * 5 + [4, None]
 
 
