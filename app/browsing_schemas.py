@@ -120,7 +120,7 @@ class ItemDetail(BaseModel):
 
 
 class UserDetail(BaseModel):
-    """One user. `codes`: level 1 first; `popularity`: the user's clicks in training."""
+    """One user. `codes`: level 1 first; `popularity`: the user's occurrences in training."""
 
     model: str
     user: str | int
@@ -149,7 +149,7 @@ class FoundUser(UserSummary):
 
 
 class FoundUsers(BaseModel):
-    """What a search found: exact ids first, then those with the most clicks."""
+    """What a search found: exact ids first, then those most often in training."""
 
     model: str
     users: list[FoundUser]

@@ -25,8 +25,8 @@ _ModelId = Annotated[
     str | None,
     Query(
         max_length=200,
-        description="A model's id; by default the active one for lists, else that for clicks, and "
-        "where users are asked for the one that knows users",
+        description="A model's id; by default the active one for lists, else for clicks, else for "
+        "recommendations; where users are asked for the one that knows users",
     ),
 ]
 

@@ -1,7 +1,12 @@
-"""A bound on the size of a request's body."""
+"""Bounds on what a request may hold: the size of its body, the lengths of its lists."""
+
+from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.services.errors import InvalidError, TooLargeError
+from app.settings import Settings
 
 
 class BodyLimit:
@@ -24,3 +29,17 @@ class BodyLimit:
             return message
 
         await self.app(scope, counted, send)
+
+
+def check_k(k: int, settings: Settings) -> None:
+    """Refuse, as an InvalidError, to give more items than the settings allow."""
+    if k > settings.max_k:
+        raise InvalidError("k", f"must be at most {settings.max_k}: got {k}")
+
+
+def check_lengths(settings: Settings, **lists: Sequence[object]) -> None:
+    """Refuse, as a TooLargeError that names the field, a list longer than the settings allow."""
+    most = settings.max_list_length
+    for field, ids in lists.items():
+        if len(ids) > most:
+            raise TooLargeError(field, f"at most {most} items in a list: got {len(ids)}")

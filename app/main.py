@@ -20,6 +20,7 @@ from app.routes import (
     models,
     operations,
     pages,
+    recommending,
     runs,
     scoring,
     users,
@@ -29,9 +30,9 @@ from app.services.model_store import ModelStore
 from app.settings import Settings, read_settings
 
 _DESCRIPTION = (
-    "Completes lists and scores clicks by learned categories, and shows what was learned. Ids are "
-    "strings or integers and come back as they were in the data. Levels count from 1, the finest; "
-    "codes from 0. Every error is a problem document (RFC 9457)."
+    "Completes lists, scores clicks and recommends items by learned categories, and shows what was "
+    "learned. Ids are strings or integers and come back as they were in the data. Levels count "
+    "from 1, the finest; codes from 0. Every error is a problem document (RFC 9457)."
 )
 
 
@@ -62,7 +63,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.settings = settings
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-    for module in (completion, scoring, codes, items, users, runs, models, operations, pages):
+    calls = (completion, scoring, recommending, codes, items, users, runs, models, operations)
+    for module in (*calls, pages):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=pages.WEB), name="web")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

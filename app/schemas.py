@@ -151,6 +151,83 @@ class ClickScores(BaseModel):
     model: str
 
 
+class RecommendationRequest(BaseModel):
+    """A user to recommend to, known to the model or not, and what may be given."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"user": "196", "k": 3, "explain": True}]},
+    )
+
+    user: ExternalIdOf
+    items: list[ExternalIdOf] | None = Field(
+        default=None,
+        description="What the user is further known to have: never given, and all that an unknown "
+        "user is judged by",
+    )
+    k: int = Field(default=10, ge=1, strict=True)
+    exclude: list[ExternalIdOf] = Field(default=[], description="Items never to be given")
+    allow: list[ExternalIdOf] | None = Field(
+        default=None, description="The only items that may be given; all where it is left out"
+    )
+    include_seen: bool = Field(
+        default=False,
+        strict=True,
+        description="Whether items may be given that the user had in training",
+    )
+    max_per_code: int | None = Field(
+        default=None, ge=1, strict=True, description="At most so many items of one level-1 code"
+    )
+    explain: bool = Field(default=False, strict=True)
+    model: str | None = Field(
+        default=None, max_length=200, description="A model's id; the active one by default"
+    )
+
+
+class NearestSeen(BaseModel):
+    """An item that the user has and the cosine of its z_c with that of a recommended item."""
+
+    item: str | int
+    title: str | None = None
+    similarity: float
+
+
+class RecommendedItem(BaseModel):
+    """One recommended item. What `explain` adds tells of the user's other items, in training and
+    in `items`: `shared_codes`, level -> how many of them share the item's code there;
+    `nearest_seen`, up to three of them, closest first.
+    """
+
+    item: str | int
+    score: float
+    title: str | None = None
+    codes: list[int] | None = None
+    shared_codes: dict[str, int] | None = None
+    nearest_seen: list[NearestSeen] | None = None
+
+
+class Recommendation(BaseModel):
+    """What a user is recommended, best first. Scores are what `source` says: the model's for the
+    user, the list model's for `items` ("completion"), the cosine with the mean of `items`
+    ("nearest_items"), occurrences in training ("popularity").
+    """
+
+    user: str | int
+    known_user: bool
+    user_codes: list[int] | None = None
+    items: list[RecommendedItem]
+    source: Literal["model", "nearest_items", "completion", "popularity"]
+    seen: Literal["left_out", "included", "not_kept"] | None = Field(
+        default=None,
+        description="What became of a known user's items of training; not_kept: the artifact does "
+        "not hold them, so they may be among those given",
+    )
+    unknown_items: list[str | int] | None = Field(
+        default=None, description="Those of `items` that the model lacks"
+    )
+    model: str = Field(description="The model that chose")
+
+
 class Health(BaseModel):
     """Whether the server lives, or is ready and with which models."""
 

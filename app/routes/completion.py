@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from app.dependencies import SettingsOf, StoreOf
 from app.errors import documented
+from app.limits import check_k, check_lengths
 from app.schemas import CompletionRequest, ListCompletion, ManyCompletions
 from app.services.completion import CompletionOptions, complete_lists
 from app.services.errors import InvalidError, TooLargeError
@@ -43,18 +44,12 @@ def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[
     """The lists of a request, within the server's limits."""
     if (request.items is None) == (request.lists is None):
         raise InvalidError("items", "give exactly one of items and lists")
-    if request.k > settings.max_k:
-        raise InvalidError("k", f"must be at most {settings.max_k}: got {request.k}")
+    check_k(request.k, settings)
     lists = [request.items] if request.items is not None else request.lists or []
     if len(lists) > settings.max_lists:
         raise TooLargeError("lists", f"at most {settings.max_lists} lists: got {len(lists)}")
     name = "items" if request.lists is None else "lists"
-    for field, ids in [
-        *((name, one) for one in lists),
-        ("exclude", request.exclude),
-        ("allow", request.allow or []),
-    ]:
-        if len(ids) > settings.max_list_length:
-            most = settings.max_list_length
-            raise TooLargeError(field, f"at most {most} items in a list: got {len(ids)}")
+    for one in lists:
+        check_lengths(settings, **{name: one})
+    check_lengths(settings, exclude=request.exclude, allow=request.allow or [])
     return lists

@@ -18,7 +18,7 @@ def search_users(
     search: Annotated[str, Query(max_length=200, description="Part of an id")] = "",
     limit: Annotated[int, Query(ge=1, le=200)] = 20,
 ) -> FoundUsers:
-    """Users whose id holds the text, in any case; with no text those with the most clicks."""
+    """Users whose id holds the text, in any case; with no text those most often in training."""
     return entities.search_users(index, search, limit)
 
 
@@ -26,5 +26,5 @@ def search_users(
 def user_detail(
     index: UsersOf, user: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
 ) -> UserDetail:
-    """A user's codes and clicks in training, and the `similar` users closest by cosine."""
+    """A user's codes and occurrences in training, and the `similar` users closest by cosine."""
     return entities.user_detail(index, user, similar)

@@ -1,6 +1,5 @@
 """Completes lists with a served model, or by popularity where the model knows none of a list."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +8,14 @@ import torch
 from torch import Tensor
 
 from app.schemas import CompletedItem, Completion
+from app.services.candidates import (
+    Bounds,
+    Candidates,
+    forbidden_rows,
+    limited,
+    most_popular,
+    shared_codes,
+)
 from app.services.entity_index import EntityIndex
 from app.services.errors import NotFoundError, shown
 from app.services.served_model import ServedModel
@@ -16,20 +23,13 @@ from cove.batches import ListBatch, pad_lists
 from cove.recommenders import ListCompleter
 from cove.vocabulary import NUM_SPECIAL, ExternalId
 
-Candidates = list[tuple[int, float]]
-"""Rows and their scores, best first."""
-
 
 @dataclass(frozen=True)
-class CompletionOptions:
+class CompletionOptions(Bounds):
     """What a completion may give, and how much it says; the fields of CompletionRequest."""
 
-    k: int = 10
-    exclude: Sequence[ExternalId] = ()
-    allow: Sequence[ExternalId] | None = None
     unknown: Literal["ignore", "error"] = "ignore"
     explain: bool = False
-    max_per_code: int | None = None
 
 
 def complete_lists(
@@ -47,12 +47,12 @@ def complete_lists(
         named = ", ".join(shown(item) for item in unknown[:10])
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
         raise NotFoundError(f"the model {model.id} does not know these items: {named}{more}")
-    forbidden = _forbidden(index, options)
+    forbidden = forbidden_rows(index, options)
     known = [given for given, _ in encoded if given]
     chosen = iter(_by_model(model, known, forbidden, options) if known else [])
     results = []
     for given, missing in encoded:
-        candidates = next(chosen) if given else _by_popularity(index, forbidden, options)
+        candidates = next(chosen) if given else most_popular(index, forbidden, options)
         results.append(
             Completion(
                 items=_items(index, candidates, given, options.explain),
@@ -63,32 +63,21 @@ def complete_lists(
     return results
 
 
-def _forbidden(index: EntityIndex, options: CompletionOptions) -> Tensor:
-    """[NUM_SPECIAL + N] bool: what no list of the request may be given."""
-    size = NUM_SPECIAL + len(index.vocabulary)
-    forbidden = torch.zeros(size, dtype=torch.bool)
-    if options.allow is not None:
-        forbidden[:] = True
-        forbidden[index.vocabulary.encode(options.allow)[0]] = False
-    forbidden[index.vocabulary.encode(options.exclude)[0]] = True
-    forbidden[:NUM_SPECIAL] = True
-    return forbidden
-
-
 def _by_model(
     model: ServedModel, lists: list[list[int]], forbidden: Tensor, options: CompletionOptions
 ) -> list[Candidates]:
     assert isinstance(model.recommender, ListCompleter)
     batch = ListBatch(pad_lists(lists), torch.zeros((len(lists), 0), dtype=torch.int64))
+    banned = torch.nn.functional.pad(forbidden, (NUM_SPECIAL, 0), value=True)
+    banned = banned.expand(len(lists), -1)  # [B, NUM_SPECIAL + N]
     most = int((~forbidden).sum())
     wanted = min(options.k if options.max_per_code is None else 4 * options.k, most)
     while True:
         if wanted == 0:
             return [[] for _ in lists]
-        banned = forbidden.expand(len(lists), -1)
         indices, scores = model.recommender.complete(batch, wanted, banned)
         results = [
-            _limited(
+            limited(
                 model.items,
                 [
                     (index - NUM_SPECIAL, score)
@@ -106,28 +95,6 @@ def _by_model(
         wanted = min(4 * wanted, most)
 
 
-def _by_popularity(index: EntityIndex, forbidden: Tensor, options: CompletionOptions) -> Candidates:
-    rows = index.most_popular[~forbidden[NUM_SPECIAL:][index.most_popular]]
-    if options.max_per_code is None:
-        rows = rows[: options.k]
-    scores = index.popularity[rows]
-    return _limited(index, list(zip(rows.tolist(), scores.tolist(), strict=True)), options)
-
-
-def _limited(index: EntityIndex, candidates: Candidates, options: CompletionOptions) -> Candidates:
-    """The first k candidates, with at most `max_per_code` of one level-1 code."""
-    if options.max_per_code is None or not index.levels:
-        return candidates[: options.k]
-    rows = torch.tensor([row for row, _ in candidates], dtype=torch.int64)
-    taken: Counter[int] = Counter()
-    kept = []
-    for candidate, code in zip(candidates, index.codes[rows, 0].tolist(), strict=True):
-        if taken[code] < options.max_per_code:
-            taken[code] += 1
-            kept.append(candidate)
-    return kept[: options.k]
-
-
 def _items(
     index: EntityIndex, candidates: Candidates, given: Sequence[int], explain: bool
 ) -> list[CompletedItem]:
@@ -138,11 +105,7 @@ def _items(
     if explain:
         rows = torch.tensor([row for row, _ in candidates], dtype=torch.int64)
         own = torch.tensor(sorted(set(given)), dtype=torch.int64) - NUM_SPECIAL
-        codes, given_codes = index.codes[rows], index.codes[own]  # [K, H], [G, H]
-        shared = torch.zeros_like(codes)
-        for column, level in enumerate(index.levels):
-            counts = torch.bincount(given_codes[:, column], minlength=level.size)  # [v]
-            shared[:, column] = counts[codes[:, column]]
+        codes, shared = index.codes[rows], shared_codes(index, rows, own)  # [K, H] each
         for item, item_codes, row in zip(items, codes.tolist(), shared.tolist(), strict=True):
             item.codes = item_codes
             item.shared_codes = {str(level + 1): count for level, count in enumerate(row)}

@@ -58,7 +58,7 @@ def item_detail(index: EntityIndex, item: str, num_similar: int) -> ItemDetail:
 
 
 def user_detail(index: EntityIndex, user: str, num_similar: int) -> UserDetail:
-    """One user: codes, clicks in training, and the users with the closest z_c."""
+    """One user: codes, occurrences in training, and the users with the closest z_c."""
     row = _row(index, user)
     return UserDetail(
         model=index.model_id,
@@ -101,7 +101,7 @@ def search_items(index: EntityIndex, text: str, limit: int) -> FoundItems:
 
 
 def search_users(index: EntityIndex, text: str, limit: int) -> FoundUsers:
-    """Users whose id holds the text: the exact id first, then those with the most clicks."""
+    """Users whose id holds the text: the exact id first, then those most often in training."""
     return FoundUsers(
         model=index.model_id,
         users=[

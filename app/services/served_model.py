@@ -1,10 +1,14 @@
 """A model in memory: its recommender, and its items and users as browsing looks them up."""
 
+import torch
+
 from app.services.entity_index import Entity, EntityIndex
 from cove.artifact import Artifact, Manifest
+from cove.entity_tables import SeenItems
 from cove.errors import ArtifactError
 from cove.recommenders import RECOMMENDERS, Recommender
-from cove.vocabulary import NUM_SPECIAL
+from cove.recommenders.preferences import PreferenceModel
+from cove.vocabulary import NUM_SPECIAL, PAD
 
 
 class ServedModel:
@@ -24,11 +28,16 @@ class ServedModel:
                 f"{artifact.directory}: {self.manifest.recommender} is no recommender for the "
                 f"task {self.task!r}"
             )
+        if isinstance(self.recommender, PreferenceModel):
+            self.recommender.score_all(torch.tensor([PAD]))  # its final tables are made once, here
         self.items = EntityIndex(
             self.id, "item", artifact.items, artifact.weights["items.weight"][NUM_SPECIAL:]
         )
         self.users: EntityIndex | None = None
+        self.seen: SeenItems | None = None
+        """The items of each user in training; None where the artifact does not keep them."""
         if artifact.users is not None:
+            self.seen = artifact.users.seen
             self.users = EntityIndex(
                 self.id, "user", artifact.users, artifact.weights["users.weight"][NUM_SPECIAL:]
             )

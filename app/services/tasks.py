@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from cove.recommenders import CLICKS, LISTS
+from cove.recommenders import CLICKS, LISTS, PREFERENCES
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,12 @@ TASKS: dict[str, Task] = {
         call="POST /score-clicks",
         how_to_train="cove train deepfm --data ml100k --from DIR --user-cove 100 --item-cove 100 "
         "--output {}/clicks",
+    ),
+    PREFERENCES: Task(
+        objects="recommendations",
+        call="POST /recommend-items",
+        how_to_train="cove train bprmf --data ml100k --from DIR --user-cove 50 --item-cove 50 "
+        "--output {}/recommend",
     ),
 }
 """The first of them whose model is served is the one that is browsed by default."""

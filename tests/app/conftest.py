@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import torch
 from app.main import create_app
 from app.settings import Settings
 from cove.artifact import Manifest, write_artifact
-from cove.entity_tables import entity_tables
+from cove.entity_tables import EntityTables, SeenItems, entity_tables
 from cove.quantization import QuantizerSettings, code_use
 from cove.recommenders import RECOMMENDERS, build_recommender
 from cove.recommenders.clicks import ClickScorer
+from cove.recommenders.preferences import PreferenceModel
 from cove.vocabulary import Vocabulary
 
 with warnings.catch_warnings():
@@ -94,9 +96,70 @@ def make_click_artifact(
     manifest = Manifest(
         task="click_through", recommender=recommender_name, settings=settings,
         quantizers={k: quantizer.model_dump() for k, quantizer in quantizers.items()},
-        training={"split": "random"}, num_items=NUM_ITEMS, counts={"users": NUM_USERS},
-        data_name="toy", data_sha256="0", seed=seed, epochs=1, metrics={"test": {"auc": 0.7}},
+        training={"task_options": {"split": "random"}}, num_items=NUM_ITEMS,
+        counts={"users": NUM_USERS}, data_name="toy", data_sha256="0", seed=seed, epochs=1,
+        metrics={"test": {"auc": 0.7}},
         code_use={k: code_use(tables[k].codes, sizes[k]) for k in quantizers}, code_version="",
+    )  # fmt: skip
+    return write_artifact(directory, manifest, recommender, tables).id
+
+
+def make_preference_artifact(
+    directory: Path,
+    seed: int = 0,
+    recommender_name: str = "bprmf",
+    item_sizes: tuple[int, ...] = (12, 4),
+    user_sizes: tuple[int, ...] = (6, 2),
+) -> str:
+    """Write an artifact of a preference model with random weights; give its id.
+
+    The user in row u has u % 6 items.
+    """
+    torch.manual_seed(seed)
+    sizes = {"item": item_sizes, "user": user_sizes}
+    quantizers = {k: QuantizerSettings(code_sizes=size) for k, size in sizes.items() if size}
+    recommender = build_recommender(
+        recommender_name, {"dimensions": 8}, NUM_ITEMS, quantizers.get("item"), NUM_USERS,
+        quantizers.get("user"),
+    ).eval()  # fmt: skip
+    assert isinstance(recommender, PreferenceModel)
+    for parameter in recommender.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    for embedding in recommender.entities().values():
+        embedding.start_codes(seed)
+    pairs = sorted(
+        {(u, (7 * u + 11 * j) % NUM_ITEMS) for u in range(NUM_USERS) for j in range(u % 6)}
+    )
+    owners, rows = torch.tensor(pairs).unbind(dim=1)
+    lengths = torch.bincount(owners, minlength=NUM_USERS)
+    seen = SeenItems(torch.nn.functional.pad(lengths.cumsum(0), (1, 0)), rows)
+    users = entity_tables(recommender.users, Vocabulary(USER_IDS), lengths)
+    items = entity_tables(
+        recommender.items, Vocabulary(IDS), torch.arange(NUM_ITEMS, 0, -1), TITLES
+    )
+    return write_preferences(
+        directory, recommender_name, recommender, items, replace(users, seen=seen)
+    )
+
+
+def write_preferences(
+    directory: Path,
+    name: str,
+    recommender: PreferenceModel,
+    items: EntityTables,
+    users: EntityTables,
+) -> str:
+    """Write an artifact of a preference model; give its id."""
+    tables = {"item": items, "user": users}
+    sizes = {k: tuple(map(len, each.codebooks)) for k, each in tables.items() if each.codebooks}
+    manifest = Manifest(
+        task="collaborative_filtering", recommender=name,
+        settings=recommender.settings.model_dump(),
+        quantizers={k: {"code_sizes": size} for k, size in sizes.items()}, training={},
+        num_items=len(items.vocabulary), counts={}, data_name="toy", data_sha256="0", seed=0,
+        epochs=1, metrics={"test": {"ndcg_at_10": 0.1}},
+        code_use={k: code_use(tables[k].codes, size) for k, size in sizes.items()},
+        code_version="",
     )  # fmt: skip
     return write_artifact(directory, manifest, recommender, tables).id
 
@@ -144,6 +207,38 @@ def both_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both_client(both_artifacts: Path) -> Iterator[TestClient]:
     """A server with a model for each task."""
     with TestClient(create_app(Settings(artifacts=both_artifacts))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def preference_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with one preference model, which has codes of items and of users."""
+    root = tmp_path_factory.mktemp("preferences")
+    make_preference_artifact(root / "recommend")
+    return root
+
+
+@pytest.fixture(scope="session")
+def preference_client(preference_artifacts: Path) -> Iterator[TestClient]:
+    """A server with a preference model alone."""
+    with TestClient(create_app(Settings(artifacts=preference_artifacts))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def all_artifacts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a model for each of the three tasks."""
+    root = tmp_path_factory.mktemp("all")
+    make_artifact(root / "lists")
+    make_click_artifact(root / "clicks")
+    make_preference_artifact(root / "recommend")
+    return root
+
+
+@pytest.fixture(scope="session")
+def all_client(all_artifacts: Path) -> Iterator[TestClient]:
+    """A server with a model for each of the three tasks."""
+    with TestClient(create_app(Settings(artifacts=all_artifacts))) as client:
         yield client
 
 
