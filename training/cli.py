@@ -120,21 +120,23 @@ def evaluate(
 @app.command()
 def recommend(
     artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
-    items: Annotated[str, typer.Option("--items", help="Ids of the list, commas between.")],
+    items: Annotated[
+        str | None, typer.Option("--items", help="Ids of a list to complete, commas between.")
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", help="Id of a user.")] = None,
+    all_users: Annotated[
+        bool, typer.Option("--all-users", help="Recommend to every user, into --output.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Parquet file for --all-users.")
+    ] = None,
     k: Annotated[int, typer.Option(help="How many items to give.", min=1, max=1000)] = 10,
     as_json: AsJson = False,
 ) -> None:
-    """Complete one list offline, from an artifact."""
-    from training.measure import complete_offline
+    """Complete a list, or recommend to users, offline from an artifact."""
+    from training.commands.recommend import Asked, run_recommend
 
-    answer = complete_offline(artifact, [part.strip() for part in items.split(",")], k)
-    if as_json:
-        typer.echo(json.dumps(answer))
-        return
-    for unknown in answer["unknown_items"]:
-        typer.echo(f"cove: not in the model: {unknown}", err=True)
-    for row in answer["items"]:
-        typer.echo(f"{row['score']:8.3f}  {row['item']}  {row.get('title', '')}".rstrip())
+    run_recommend(artifact, Asked(items, user, all_users, output), k, as_json)
 
 
 @app.command()

@@ -8,7 +8,7 @@ import torch
 from cove.artifact import Artifact, read_artifact
 from cove.batches import ListBatch, pad_lists
 from cove.errors import DataError
-from cove.recommenders import ListCompleter
+from cove.recommenders import PREFERENCES, ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD
 from training.datasets import DATASETS
 from training.tasks import FILTERS, load_data, prepare_task
@@ -45,10 +45,9 @@ def complete_offline(directory: Path, items: list[str], k: int) -> dict[str, Any
     artifact = read_artifact(directory)
     recommender = artifact.load_recommender()
     if not isinstance(recommender, ListCompleter):
-        raise DataError(
-            f"{artifact.manifest.id} is for {artifact.manifest.task} and completes no lists: serve "
-            "it, and see /docs"
-        )
+        task = artifact.manifest.task
+        other = "name a --user" if task == PREFERENCES else "serve it, and see /docs"
+        raise DataError(f"{artifact.manifest.id} is for {task} and completes no lists: {other}")
     tables = artifact.items
     given, unknown = tables.vocabulary.encode(items)
     if given:
@@ -63,14 +62,15 @@ def complete_offline(directory: Path, items: list[str], k: int) -> dict[str, Any
         order = tables.popularity.argsort(descending=True, stable=True)[:k].tolist()
         ranked = [(row + NUM_SPECIAL, float(tables.popularity[row])) for row in order]
     return {
-        "items": [_describe(artifact, index, score) for index, score in ranked],
+        "items": [described(artifact, index, score) for index, score in ranked],
         "source": "model" if given else "popularity",
         "unknown_items": unknown,
         "model": artifact.manifest.id,
     }
 
 
-def _describe(artifact: Artifact, index: int, score: float) -> dict[str, Any]:
+def described(artifact: Artifact, index: int, score: float) -> dict[str, Any]:
+    """An item of an answer as JSON."""
     row, titles = index - NUM_SPECIAL, artifact.items.titles
     described: dict[str, Any] = {
         "item": artifact.items.vocabulary.decode(index),
