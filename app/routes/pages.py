@@ -17,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def index() -> FileResponse:
-    """The page that browses codes and completes lists."""
+    """The page that browses codes and asks the models."""
     return FileResponse(WEB / "index.html", headers=_HEADERS)
 
 

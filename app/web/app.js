@@ -3,6 +3,7 @@
 import { combobox } from "./combo.js";
 import { completing } from "./completing.js";
 import { ask, element, failed, idOf } from "./dom.js";
+import { recommending } from "./recommending.js";
 import { address, scopesOf } from "./scopes.js";
 import { scoring } from "./scoring.js";
 import { trail, view } from "./views.js";
@@ -25,11 +26,14 @@ const inModel = (model, entity) => () =>
   scopes.find((each) => each.model === models[model] && each.entity === entity);
 
 // What a person can do with the item or user that is shown.
-function offer(scope, entry) {
-  const [text, act] = scope.entity === "user" ? ["Score clicks of this user", panel.chooseUser]
-    : scope.model === models.list_completion ? ["Add to the list", add]
-      : ["Add to the items to score", panel.add];
-  return element("button", { type: "button", text, onclick: () => act(entry) });
+function offers(scope, entry) {
+  const [text, act] = {
+    [`item ${models.list_completion}`]: ["Add to the list", add],
+    [`item ${models.click_through}`]: ["Add to the items to score", panel.add],
+    [`user ${models.click_through}`]: ["Score clicks of this user", panel.chooseUser],
+    [`user ${models.collaborative_filtering}`]: ["Recommend to this user", recommendTo],
+  }[`${scope.entity} ${scope.model}`] ?? [];
+  return text ? [element("button", { type: "button", text, onclick: () => act(entry) })] : [];
 }
 
 async function browse(moveFocus = false) {
@@ -47,7 +51,7 @@ async function browse(moveFocus = false) {
   at("find-label").textContent = scope.entity === "user" ? "Find a user" : "Find an item";
   at("find").placeholder = scope.entity === "user" ? "Id" : "Title or id";
   try {
-    const nodes = await view(scope, kind, offer, ...rest);
+    const nodes = await view(scope, kind, offers, ...rest);
     if (mine !== turn) return;
     at("view").replaceChildren(...nodes);
     // whoever went on to another field while the answer was on its way stays there
@@ -87,6 +91,7 @@ async function watch() {
         + Object.values(models).join(" and ");
       at("completing").hidden = !models.list_completion;
       at("scoring").hidden = !models.click_through;
+      at("recommending").hidden = !models.collaborative_filtering;
       await browse();
     }
   } catch (error) {
@@ -97,6 +102,8 @@ async function watch() {
 
 const add = completing(inModel("list_completion", "item"));
 const panel = scoring(inModel("click_through", "item"), inModel("click_through", "user"));
+const recommendTo = recommending(inModel("collaborative_filtering", "item"),
+  inModel("collaborative_filtering", "user"));
 combobox(at("find"), () => place()[0], (entry) => {
   const [scope] = place();
   location.hash = address(scope, scope.entity, idOf(entry));

@@ -1,14 +1,22 @@
 // What can be looked at: the items or the users of a served model. The first is the default, whose
 // addresses have no name before them.
 
-export function scopesOf({ list_completion: lists, click_through: clicks }) {
-  const inLists = { name: "", entity: "item", model: lists, label: lists && clicks ? "Items of lists" : "Items",
-    seen: "time" };
-  const inClicks = { ...inLists, model: clicks, seen: "click" };
-  const users = { name: "users", entity: "user", model: clicks, label: "Users", seen: "click" };
-  if (!clicks) return [inLists];
-  if (!lists) return [inClicks, users];
-  return [inLists, { ...inClicks, name: "clicks", label: "Items of clicks" }, users];
+const TASKS = [
+  { task: "list_completion", of: "lists", seen: "time" },
+  { task: "click_through", of: "clicks", seen: "click", users: true },
+  { task: "collaborative_filtering", of: "recommendations", seen: "interaction", users: true },
+];
+
+export function scopesOf(models) {
+  const scope = (entity, name, label) => ({ task, of, seen }, place, all) => ({
+    entity, seen, model: models[task], name: name(of, place),
+    label: all.length > 1 ? `${label} of ${of}` : label });
+  const served = TASKS.filter(({ task }) => models[task]);
+  return [
+    ...served.map(scope("item", (of, place) => (place ? of : ""), "Items")),
+    ...served.filter(({ users }) => users)
+      .map(scope("user", (of, place) => (place ? `users-of-${of}` : "users"), "Users")),
+  ];
 }
 
 // A call of the API about a scope.

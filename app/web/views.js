@@ -112,7 +112,7 @@ function entries(scope, at, which) {
   return [sort, list, note, more];
 }
 
-async function entry(scope, offer, id) {
+async function entry(scope, offers, id) {
   const detail = await ask(call(scope, `/${scope.entity}s/${encodeURIComponent(id)}`));
   return [
     element("h3", { text: named(detail) }),
@@ -122,7 +122,7 @@ async function entry(scope, offer, id) {
       .join(" · ") }),
     element("p", {}, ...(detail.codes.length ? ["Codes, fine to coarse: "] : ["No codes."]),
       ...detail.codes.flatMap((each, at) => [codeLink(scope, at + 1, each), " "])),
-    offer(scope, detail),
+    ...offers(scope, detail),
     element("h4", { text: `Most similar ${scope.entity}s` }),
     rows(detail.similar.map((other) => row(entryLink(scope, other),
       bar(Math.max(0, other.similarity)), fact(`cosine ${other.similarity.toFixed(2)}`))),
@@ -141,7 +141,7 @@ const steps = (scope, kind, ...parts) => {
 export const trail = (scope, kind, ...parts) =>
   [[address(scope), "Levels"], ...(kind ? steps(scope, kind, ...parts) : [])];
 
-export const view = (scope, kind, offer, ...parts) => {
-  if (kind === scope.entity) return entry(scope, offer, ...parts);
+export const view = (scope, kind, offers, ...parts) => {
+  if (kind === scope.entity) return entry(scope, offers, ...parts);
   return ({ level, code }[kind] ?? levels)(scope, ...parts);
 };

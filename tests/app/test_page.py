@@ -69,6 +69,18 @@ def both_address(both_artifacts: Path) -> Iterator[str]:
         yield address
 
 
+@pytest.fixture(scope="module")
+def preference_address(preference_artifacts: Path) -> Iterator[str]:
+    with serve(preference_artifacts) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def all_address(all_artifacts: Path) -> Iterator[str]:
+    with serve(all_artifacts) as address:
+        yield address
+
+
 @contextmanager
 def opened(browser: Browser, address: str, size: str) -> Iterator[Page]:
     """The page at one size; what it writes to the console as an error fails the test."""
@@ -106,6 +118,22 @@ def click_page(
 def both_page(browser: Browser, both_address: str) -> Iterator[Page]:
     """The page of a server with a model for each task, where it is narrow."""
     with opened(browser, both_address, "narrow") as page:
+        yield page
+
+
+@pytest.fixture(params=SIZES)
+def preference_page(
+    browser: Browser, preference_address: str, request: pytest.FixtureRequest
+) -> Iterator[Page]:
+    """The page of a server with a preference model alone."""
+    with opened(browser, preference_address, request.param) as page:
+        yield page
+
+
+@pytest.fixture
+def all_page(browser: Browser, all_address: str) -> Iterator[Page]:
+    """The page of a server with a model for each of the three tasks, where it is narrow."""
+    with opened(browser, all_address, "narrow") as page:
         yield page
 
 
@@ -276,3 +304,63 @@ def test_two_models_are_browsed_and_asked_side_by_side(both_page: Page) -> None:
     both_page.get_by_role("button", name="Add to the list").click()
     expect(both_page.locator("#chosen li")).to_have_count(1)
     check_no_sideways_scroll(both_page)
+
+
+def test_a_user_is_found_and_recommended_to(preference_page: Page) -> None:
+    page = preference_page
+    expect(page.locator("#completing")).to_be_hidden()
+    expect(page.locator("#scoring")).to_be_hidden()
+    page.get_by_role("link", name="Users").click()
+    expect(page.locator("#view")).to_contain_text("of 6 codes used")
+    page.get_by_label("Find a user").fill("u/1")
+    page.get_by_role("option", name="User u/1").click()
+    expect(page.locator("#view")).to_contain_text("4 interactions in training")
+    page.get_by_role("button", name="Recommend to this user").click()
+    expect(page.get_by_label("Whom to recommend to")).to_have_value("u/1")
+    page.get_by_label("Number of items").fill("56")
+    page.get_by_role("button", name="Recommend", exact=True).click()
+    recommended = page.locator("#recommended")
+    expect(recommended.locator("ol > li")).to_have_count(56)  # of 60 items the user has four
+    expect(recommended).to_contain_text("Chosen by the model bprmf-")
+    expect(recommended.locator("ol > li").first).to_contain_text("close to")
+    expect(recommended.locator(".shared").first).to_contain_text("shared")
+    assert page.locator("main img").count() == 0
+    check_no_sideways_scroll(page)
+    recommended.locator(".row-head a").first.click()
+    expect(page.locator("#view")).to_contain_text("Most similar items")
+
+
+def test_an_unknown_user_is_shown_the_most_popular_and_the_page_says_so(
+    preference_page: Page,
+) -> None:
+    preference_page.get_by_label("Whom to recommend to").fill("nobody")
+    preference_page.get_by_role("button", name="Recommend", exact=True).click()
+    recommended = preference_page.locator("#recommended")
+    expect(recommended).to_contain_text("does not know the user nobody: the most popular items")
+    expect(recommended).to_contain_text("60 interactions")
+
+
+def test_three_models_are_browsed_and_asked_side_by_side(all_page: Page) -> None:
+    view, scopes = all_page.locator("#view"), all_page.locator("#scopes")
+    expect(scopes.get_by_role("link")).to_have_text([
+        "Items of lists", "Items of clicks", "Items of recommendations", "Users of clicks",
+        "Users of recommendations",
+    ])  # fmt: skip
+    for panel in ("completing", "scoring", "recommending"):
+        expect(all_page.locator(f"#{panel}")).to_be_visible()
+    scopes.get_by_role("link", name="Items of recommendations").click()
+    all_page.get_by_label("Find an item").fill("film 12")
+    all_page.get_by_role("option", name="Film 12").click()
+    expect(view).to_contain_text("interactions in training")
+    expect(view.get_by_role("button")).to_have_count(0)
+    scopes.get_by_role("link", name="Users of recommendations").click()
+    all_page.get_by_label("Find a user").fill("103")
+    all_page.get_by_role("option", name="User 103").click()
+    view.get_by_role("button", name="Recommend to this user").click()
+    all_page.get_by_role("button", name="Recommend", exact=True).click()
+    expect(all_page.locator("#recommended ol > li")).to_have_count(10)
+    check_no_sideways_scroll(all_page)
+    scopes.get_by_role("link", name="Users of clicks").click()
+    all_page.get_by_label("Find a user").fill("103")
+    all_page.get_by_role("option", name="User 103").click()
+    expect(view.get_by_role("button", name="Score clicks of this user")).to_be_visible()
