@@ -27,6 +27,7 @@ from training.loop import (
     seed_everything,
     train,
 )
+from training.memory import keep_freed_memory
 from training.optimisation import choose_sparse_tables
 from training.registry.queries import Registry
 from training.run_settings import RunSettings
@@ -92,6 +93,7 @@ def run_training(
         return done
     run_id = _resumable_run(place, fingerprint)
     device = pick_device(place.device)
+    keep_freed_memory()
     # On a GPU some operations have no deterministic form: there it is tried, not promised.
     torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
     task = prepare_task(data, settings.seed, settings.task_options).to(device)
