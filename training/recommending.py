@@ -21,8 +21,8 @@ from cove.recommenders.preferences import PreferenceModel
 from cove.vocabulary import NUM_SPECIAL, Vocabulary
 from training.measure import described
 
-_SCORES_AT_ONCE = 1 << 24
-"""Scores held in memory: 64 MiB, and as much again while the best of them are found."""
+_SCORES_AT_ONCE = 1 << 22
+"""Scores held in memory: 16 MiB, and as much again while the best of them are found."""
 
 
 def recommend_offline(artifact: Artifact, user: str, k: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ K items of an answer, S items that the user has, D dimensions. Rows count from 0
 special ids.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -65,14 +66,15 @@ def recommend_items(
     has = given if seen is None else torch.cat([seen.of(row), given])
     forbidden = forbidden_rows(index, options)
     forbidden[given if options.include_seen else has] = True
+    candidates = best(index, _scores(model, row), forbidden, options)
+    if not all(math.isfinite(score) for _, score in candidates):  # a NaN comes before all numbers
+        raise NotReadyError(f"the model {model.id} gives no number for a user: train it again")
     left_out: Literal["left_out", "not_kept"] = "not_kept" if seen is None else "left_out"
     return Recommendation(
         user=model.users.external(row),
         known_user=True,
         user_codes=model.users.codes_of(row) if options.explain else None,
-        items=_items(
-            index, best(index, _scores(model, row), forbidden, options), has, options.explain
-        ),
+        items=_items(index, candidates, has, options.explain),
         source="model",
         seen="included" if options.include_seen else left_out,
         unknown_items=_unknown(index, items),
@@ -118,10 +120,7 @@ def _scores(model: ServedModel, user: int) -> Tensor:
     """The scores of all items for the row of a user, [N]."""
     assert isinstance(model.recommender, PreferenceModel)
     with torch.inference_mode():
-        scores = model.recommender.score_all(torch.tensor([user + NUM_SPECIAL]))[0]
-    if not scores.isfinite().all():
-        raise NotReadyError(f"the model {model.id} gives no number for a user: train it again")
-    return scores
+        return model.recommender.score_all(torch.tensor([user + NUM_SPECIAL]))[0]
 
 
 def _completed(
