@@ -125,11 +125,11 @@ def test_the_description_documents_every_call_and_its_problems(client: TestClien
         "/complete-list", "/score-clicks", "/codes", "/codes/{level}", "/codes/{level}/{code}",
         "/codes/{level}/{code}/items", "/items", "/items/{item}", "/users", "/users/{user}",
         "/runs", "/runs/{run_id}", "/runs/{run_id}/metrics", "/models", "/models/{model_id}",
-        "/models/{model_id}/card", "/livez", "/readyz",
+        "/models/{model_id}/card", "/livez", "/readyz", "/recommend-items",
     }  # fmt: skip
     assert {"Problem", "FieldError"} <= schema["components"]["schemas"].keys()
     assert "HTTPValidationError" not in schema["components"]["schemas"]
-    for path in ("/complete-list", "/score-clicks"):
+    for path in ("/complete-list", "/score-clicks", "/recommend-items"):
         answers = schema["paths"][path]["post"]["responses"]
         assert answers.keys() == {"200", "404", "413", "422", "503"}
         assert "application/problem+json" in answers["422"]["content"]
