@@ -66,9 +66,7 @@ def recommend_items(
     has = given if seen is None else torch.cat([seen.of(row), given])
     forbidden = forbidden_rows(index, options)
     forbidden[given if options.include_seen else has] = True
-    candidates = best(index, _scores(model, row), forbidden, options)
-    if not all(math.isfinite(score) for _, score in candidates):  # a NaN comes before all numbers
-        raise NotReadyError(f"the model {model.id} gives no number for a user: train it again")
+    candidates = _numbers(model, best(index, _scores(model, row), forbidden, options))
     left_out: Literal["left_out", "not_kept"] = "not_kept" if seen is None else "left_out"
     return Recommendation(
         user=model.users.external(row),
@@ -101,7 +99,8 @@ def _for_unknown(
         forbidden[given] = True
         if len(given):
             source = "nearest_items"
-            candidates = best(model.items, _closeness(model, given), forbidden, options)
+            closeness = _closeness(model, given)
+            candidates = _numbers(model, best(model.items, closeness, forbidden, options))
         else:
             source = "popularity"
             candidates = most_popular(model.items, forbidden, options)
@@ -121,6 +120,12 @@ def _scores(model: ServedModel, user: int) -> Tensor:
     assert isinstance(model.recommender, PreferenceModel)
     with torch.inference_mode():
         return model.recommender.score_all(torch.tensor([user + NUM_SPECIAL]))[0]
+
+
+def _numbers(model: ServedModel, candidates: Candidates) -> Candidates:
+    if not all(math.isfinite(score) for _, score in candidates):  # a NaN comes before all numbers
+        raise NotReadyError(f"the model {model.id} gives no number for a user: train it again")
+    return candidates
 
 
 def _completed(

@@ -350,6 +350,9 @@ def test_a_model_that_gives_no_numbers_is_a_503(tmp_path: Path) -> None:
     make_preference_artifact(tmp_path / "recommend")
     with TestClient(create_app(Settings(artifacts=tmp_path))) as client:
         with torch.no_grad():
-            client.app.state.store.active(PREFERENCES).recommender.users.weight.fill_(torch.nan)
-        response = client.post("/recommend-items", json={"user": 101})
-        assert "no number" in check_problem(response, 503)["detail"]
+            recommender = client.app.state.store.active(PREFERENCES).recommender
+            recommender.users.weight.fill_(torch.nan)
+            recommender.items.weight[4 + 6] = torch.nan
+        for body in ({"user": 101}, {"user": "nobody", "items": [7]}):
+            response = client.post("/recommend-items", json=body)
+            assert "no number" in check_problem(response, 503)["detail"]
