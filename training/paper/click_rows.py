@@ -14,7 +14,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "factorization_machine": _SHALLOW,
     "dcn": _DEEP,
     "deepfm": _DEEP,
-    "fibinet": _DEEP,
+    "fibinet": _DEEP | {"learning_rate": 0.003},  # at 0.001 it stays at the shares of the ids
     "finalmlp": _DEEP,
 }
 """Each recommender's own settings; a row and its base differ in COVE only."""
