@@ -81,9 +81,18 @@ class Optimizer:
         if self.sparse:
             self._clip_all()
         else:
-            torch.nn.utils.clip_grad_norm_(self.dense, self.settings.gradient_norm)
+            self._clip_dense()
         for part in self.parts:
             part.step()
+
+    def _clip_dense(self) -> None:
+        """Clip by the norm; where nothing is to be clipped, a CPU is spared a pass over all."""
+        bound = self.settings.gradient_norm
+        norm = torch.nn.utils.get_total_norm(
+            [each.grad for each in self.dense if each.grad is not None]
+        )
+        if norm.device.type != "cpu" or not float(norm) + 1e-6 < bound:
+            torch.nn.utils.clip_grads_with_norm_(self.dense, bound, norm)
 
     def _clip_all(self) -> None:
         """Clip by the norm over dense and sparse gradients, which torch's function cannot take."""

@@ -32,6 +32,9 @@ from training.tasks.negatives import Negatives, PreferenceSettings, UnseenItems,
 SELECTION_METRIC = "ndcg_at_10"
 """What validation is judged by: the standard NDCG among all items."""
 
+_BATCHES_AT_ONCE = 128
+"""Batches whose rows are gathered together: one by one took a sixteenth of BPRMF's time."""
+
 
 @dataclass
 class Pairs:
@@ -107,8 +110,12 @@ class CollaborativeFiltering:
         users, items = self.train.users, self.train.items
         negatives = self.negatives.draw_many(users)  # [n, K]
         order = torch.randperm(len(users), generator=generator).to(users.device)
-        for rows in order.tensor_split(-(-len(order) // size)):
-            yield PairBatch(users[rows], items[rows], negatives[rows])
+        batches = order.tensor_split(-(-len(order) // size))
+        for start in range(0, len(batches), _BATCHES_AT_ONCE):
+            some = batches[start : start + _BATCHES_AT_ONCE]
+            rows, sizes = torch.cat(some), [len(each) for each in some]
+            parts = (whole[rows].split(sizes) for whole in (users, items, negatives))
+            yield from map(PairBatch, *parts)
 
     def evaluate(self, recommender: PreferenceBaseline, split: str) -> dict[str, float]:
         """Every metric of a split ("valid" or "test"): means over its users, by both protocols."""
