@@ -26,7 +26,7 @@ import torch
 from cove.batches import ListBatch
 from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
-from cove.recommenders import LISTS, build_recommender, recommenders_for
+from cove.recommenders import LISTS, RECOMMENDERS, build_recommender, recommenders_for
 from cove.vocabulary import NUM_SPECIAL
 
 NUM_ITEMS, NUM_LISTS, GIVEN, WANTED, MAX_LENGTH = 6264, 256, 6, 7, 60
@@ -38,7 +38,8 @@ class Trainer:
 
     def __init__(self, name: str, quantizer: QuantizerSettings | None) -> None:
         torch.manual_seed(0)
-        settings = {"max_length": MAX_LENGTH}
+        known = "max_length" in RECOMMENDERS[name].settings.model_fields
+        settings = {"max_length": MAX_LENGTH} if known else {}
         recommender = build_recommender(name, settings, NUM_ITEMS, quantizer)
         recommender.items.start_codes(0)
         recommender.start_epoch(2, 5)  # three fifths of FANS' targets masked, the curriculum's mean
