@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
+from cove.quantization import QuantizerSettings
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 _SCORES_AT_ONCE = 1 << 26
@@ -48,6 +49,30 @@ class Recommender(nn.Module, ABC):
     def may_stop(self, epoch: int, num_epochs: int) -> bool:
         """Whether training may end early after this epoch: not before a curriculum's last stage."""
         return True
+
+
+class UserItemRecommender(Recommender):
+    """A recommender that knows users as well as items, and looks both up by id.
+
+    dimensions: D, the width of both tables.
+    """
+
+    looks_up_by_id = True
+
+    def __init__(
+        self,
+        dimensions: int,
+        num_users: int,
+        num_items: int,
+        user_quantizer: QuantizerSettings | None,
+        item_quantizer: QuantizerSettings | None,
+    ) -> None:
+        super().__init__()
+        self.users = EntityEmbedding(num_users, dimensions, user_quantizer)
+        self.items = EntityEmbedding(num_items, dimensions, item_quantizer)
+
+    def entities(self) -> Mapping[str, EntityEmbedding]:
+        return {"user": self.users, "item": self.items}
 
 
 class ListCompleter(Recommender):

@@ -12,21 +12,18 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cove.batches import ClickBatch
-from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
-from cove.recommenders.base import Prediction, Recommender
+from cove.recommenders.base import Prediction, UserItemRecommender
 from cove.recommenders.dropout import dropout
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
-class ClickScorer(Recommender):
+class ClickScorer(UserItemRecommender):
     """Scores pairs by what it learned of the user and of the item.
 
     An entity that training does not know has the index PAD; after `average_unknown` it is scored
     as the average of all that are known.
     """
-
-    looks_up_by_id = True
 
     def __init__(
         self,
@@ -36,13 +33,8 @@ class ClickScorer(Recommender):
         user_quantizer: QuantizerSettings | None,
         item_quantizer: QuantizerSettings | None,
     ) -> None:
-        super().__init__()
-        self.users = EntityEmbedding(num_users, dimensions, user_quantizer)
-        self.items = EntityEmbedding(num_items, dimensions, item_quantizer)
+        super().__init__(dimensions, num_users, num_items, user_quantizer, item_quantizer)
         self.bias = nn.Parameter(torch.zeros(()))
-
-    def entities(self) -> Mapping[str, EntityEmbedding]:
-        return {"user": self.users, "item": self.items}
 
     def ids_in(self, batch: ClickBatch) -> Mapping[str, Tensor]:
         return {"user": batch.users, "item": batch.items}

@@ -13,6 +13,7 @@ from torch import Tensor
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.recommenders.base import ListCompleter, last_items, top_items, whole_lists
+from cove.recommenders.transformer import at_places
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -73,5 +74,4 @@ def next_items(batch: ListBatch, max_length: int) -> tuple[Tensor, Tensor]:
 def last_states(states: Tensor, sizes: Tensor) -> Tensor:
     """The state at the last item of each list, zero for an empty list, whose scores are then the
     biases alone: states [B, L, D], L at least 1, sizes [B, 1] -> [B, D]."""
-    last = (sizes - 1).clamp(min=0)[:, :, None].expand(-1, -1, states.shape[2])
-    return states.gather(1, last).squeeze(1) * (sizes > 0)
+    return at_places(states, (sizes - 1).clamp(min=0)).squeeze(1) * (sizes > 0)

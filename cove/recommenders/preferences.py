@@ -13,16 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cove.batches import PairBatch
-from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
-from cove.recommenders.base import Prediction, Recommender
+from cove.recommenders.base import Prediction, UserItemRecommender
 from cove.vocabulary import NUM_SPECIAL
 
 
-class PreferenceModel(Recommender):
+class PreferenceModel(UserItemRecommender):
     """Scores items for known users, by what it learned of both."""
-
-    looks_up_by_id = True
 
     def __init__(
         self,
@@ -32,13 +29,8 @@ class PreferenceModel(Recommender):
         user_quantizer: QuantizerSettings | None,
         item_quantizer: QuantizerSettings | None,
     ) -> None:
-        super().__init__()
-        self.users = EntityEmbedding(num_users, dimensions, user_quantizer)
-        self.items = EntityEmbedding(num_items, dimensions, item_quantizer)
+        super().__init__(dimensions, num_users, num_items, user_quantizer, item_quantizer)
         self._kept: tuple[Hashable, tuple[Tensor, Tensor]] | None = None
-
-    def entities(self) -> Mapping[str, EntityEmbedding]:
-        return {"user": self.users, "item": self.items}
 
     def ids_in(self, batch: PairBatch) -> Mapping[str, Tensor]:
         return {"user": batch.users, "item": candidates(batch)}
