@@ -78,33 +78,22 @@ class Optimizer:
         for part in self.parts:
             part.zero_grad(set_to_none=True)
         loss.backward()
-        if self.sparse:
-            self._clip_all()
-        else:
-            self._clip_dense()
+        self._clip()
         for part in self.parts:
             part.step()
 
-    def _clip_dense(self) -> None:
-        """Clip by the norm; where nothing is to be clipped, a CPU is spared a pass over all."""
-        bound = self.settings.gradient_norm
-        norm = torch.nn.utils.get_total_norm(
-            [each.grad for each in self.dense if each.grad is not None]
-        )
-        if norm.device.type != "cpu" or not float(norm) + 1e-6 < bound:
-            torch.nn.utils.clip_grads_with_norm_(self.dense, bound, norm)
-
-    def _clip_all(self) -> None:
-        """Clip by the norm over dense and sparse gradients, which torch's function cannot take."""
+    def _clip(self) -> None:
+        """Clip by the norm over all gradients; of a sparse one over its values, which torch's own
+        function cannot take. Where nothing is to be clipped, a CPU is spared a pass over all."""
         values = [each.grad for each in self.dense if each.grad is not None]
         for weight in self.sparse:
             if weight.grad is not None:
                 weight.grad = weight.grad.coalesce()
                 values.append(weight.grad._values())
-        norm = torch.linalg.vector_norm(torch.stack([value.norm() for value in values]))
-        factor = (self.settings.gradient_norm / (norm + 1e-6)).clamp(max=1.0)
-        for value in values:
-            value.mul_(factor)
+        bound = self.settings.gradient_norm
+        norm = torch.nn.utils.get_total_norm(values)
+        if norm.device.type != "cpu" or not float(norm) + 1e-6 < bound:
+            torch._foreach_mul_(values, (bound / (norm + 1e-6)).clamp(max=1.0))
 
     def state_dict(self) -> list[dict[str, Any]]:
         """The state of both parts, for a checkpoint."""
