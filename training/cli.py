@@ -62,6 +62,7 @@ def train_command(
 ) -> None:
     """Train a recommender and write a servable artifact; the same command resumes."""
     from cove.artifact import read_manifest
+    from training.commands.shared import make_folder
     from training.registry.database import registry_url, upgrade
     from training.registry.queries import Registry
     from training.resolving import resolve
@@ -78,10 +79,7 @@ def train_command(
     settings = resolve(recommender, data, sizes, seed, values, source, user_sizes)
     output = output.absolute()
     place = Place(directory, output, device, restart, overwrite, codes_from)
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"cannot make the folder {output.parent}: {error.strerror}") from None
+    make_folder(output.parent)
     url = registry_url(output.parent)
     upgrade(url)
     with watcher_for(settings.training.epochs, quiet=as_json) as watcher:

@@ -44,84 +44,51 @@ class _Call:
     as_json: bool
 
 
-@reproduce_app.command()
-def table2(
-    dataset: Dataset,
-    directory: From = None,
-    seeds: Seeds = "0,1,2",
-    rows: Rows = "main",
-    jobs: Jobs = 1,
-    output: Output = Path("runs"),
-    device: Device = "auto",
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
-    """List completion, Table 2: runs what is missing and writes table, JSON and plot."""
-    _reproduce(
-        "table2",
-        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
-    )
+def _add_command(name: str, default_seeds: str, text: str) -> None:
+    """Add a table's command: all take the same options."""
+
+    def command(
+        dataset: Dataset,
+        directory: From = None,
+        seeds: Seeds = default_seeds,
+        rows: Rows = "main",
+        jobs: Jobs = 1,
+        output: Output = Path("runs"),
+        device: Device = "auto",
+        overrides: Overrides = None,
+        as_json: AsJson = False,
+    ) -> None:
+        asked = (dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json)
+        _reproduce(name, _Call(*asked))
+
+    reproduce_app.command(name=name, help=text)(command)
 
 
-@reproduce_app.command()
-def table3(
-    dataset: Dataset,
-    directory: From = None,
-    seeds: Seeds = "0,1,2,3,4",
-    rows: Rows = "main",
-    jobs: Jobs = 1,
-    output: Output = Path("runs"),
-    device: Device = "auto",
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
-    """Collaborative filtering, Table 3: four recommenders with and without COVE."""
-    _reproduce(
-        "table3",
-        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
-    )
-
-
-@reproduce_app.command()
-def table4(
-    dataset: Dataset,
-    directory: From = None,
-    seeds: Seeds = "0,1,2,3,4",
-    rows: Rows = "main",
-    jobs: Jobs = 1,
-    output: Output = Path("runs"),
-    device: Device = "auto",
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
-    """Click-through rate, Table 4: four networks with and without COVE."""
-    _reproduce(
-        "table4",
-        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
-    )
-
-
-@reproduce_app.command()
-def figure3(
-    dataset: Dataset,
-    directory: From = None,
-    seeds: Seeds = "0,1,2,3,4",
-    rows: Rows = "main",
-    jobs: Jobs = 1,
-    output: Output = Path("runs"),
-    device: Device = "auto",
-    overrides: Overrides = None,
-    as_json: AsJson = False,
-) -> None:
-    """COVE on users, on items and on both, Figure 3: from the runs of Table 4."""
-    _reproduce(
-        "figure3",
-        _Call(dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json),
-    )
+_add_command(
+    "table2",
+    "0,1,2",
+    "List completion, Table 2: runs what is missing and writes table, JSON and plot.",
+)
+_add_command(
+    "table3",
+    "0,1,2,3,4",
+    "Collaborative filtering, Table 3: four recommenders with and without COVE.",
+)
+_add_command(
+    "table4",
+    "0,1,2,3,4",
+    "Click-through rate, Table 4: four networks with and without COVE.",
+)
+_add_command(
+    "figure3",
+    "0,1,2,3,4",
+    "COVE on users, on items and on both, Figure 3: from the runs of Table 4.",
+)
 
 
 def _reproduce(name: str, call: _Call) -> None:
     chosen_seeds = parse_seeds(call.seeds)
+    from training.commands.shared import make_folder  # noqa: PLC0415
     from training.paper.jobs import Workplace  # noqa: PLC0415 - torch and more: `--help` is quick
     from training.paper.making import make_table  # noqa: PLC0415
     from training.paper.rows import choose_rows  # noqa: PLC0415
@@ -136,10 +103,7 @@ def _reproduce(name: str, call: _Call) -> None:
     output = call.output.absolute()
     if output.is_file():
         raise SettingsError(f"--output must be a folder: {output} is a file")
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SettingsError(f"cannot make the folder {output}: {error.strerror}") from None
+    make_folder(output)
     if call.device != "auto":
         pick_device(call.device)
     workplace = Workplace(

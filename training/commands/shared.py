@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from cove.errors import SettingsError
 from training.registry.database import registry_url, upgrade
 from training.registry.errors import RegistryError
 from training.registry.queries import Registry
@@ -24,6 +25,14 @@ def open_registry_of(artifacts: Path) -> Iterator[Registry]:
     with Registry(url) as registry:
         registry.mark_dead_runs()
         yield registry
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it; SettingsError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(f"cannot make the folder {folder}: {error.strerror}") from None
 
 
 def columns(row: Any) -> dict[str, Any]:
