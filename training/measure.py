@@ -10,8 +10,8 @@ from cove.batches import ListBatch, pad_lists
 from cove.errors import DataError
 from cove.recommenders import PREFERENCES, ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD
-from training.datasets import DATASETS
-from training.tasks import FILTERS, load_data, prepare_task
+from training.datasets import DATASETS, load_data
+from training.tasks import FILTERS, prepare_task
 
 
 def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:

@@ -3,8 +3,6 @@
 B users scored at once, N items, K items given to a user.
 """
 
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from cove.errors import DataError
 from cove.recommenders import LISTS
 from cove.recommenders.preferences import PreferenceModel
 from cove.vocabulary import NUM_SPECIAL, Vocabulary
+from training.datasets.writing import replacing
 from training.measure import described
 
 _SCORES_AT_ONCE = 1 << 22
@@ -87,14 +86,8 @@ def write_recommendations(artifact: Artifact, k: int, path: Path) -> dict[str, A
             ]
             yield pl.DataFrame(dict(zip(schema, columns, strict=True)))
 
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".recommend-", dir=path.parent) as folder:
-            temporary = Path(folder, path.name)
-            register_io_source(parts, schema=schema).sink_parquet(temporary)
-            os.replace(temporary, path)
-    except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+    with replacing(path) as temporary:
+        register_io_source(parts, schema=schema).sink_parquet(temporary)
     return {
         "output": str(path),
         "users": len(users),

@@ -12,6 +12,7 @@ from cove.objective import ObjectiveSettings
 from cove.quantization import QuantizerSettings
 from cove.recommenders import CLICKS, LISTS, PREFERENCES, RECOMMENDERS, Entry, first_problem
 from training.datasets import (
+    Filter,
     ListFilter,
     default_click_filter,
     default_filter,
@@ -19,7 +20,7 @@ from training.datasets import (
 )
 from training.optimisation import TrainingSettings
 from training.run_settings import RunSettings
-from training.tasks import FILTERS, Filter
+from training.tasks import FILTERS
 from training.tasks.click_through import SplitSettings
 from training.tasks.negatives import PreferenceSettings
 

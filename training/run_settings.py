@@ -13,7 +13,7 @@ from cove.errors import SettingsError
 from cove.objective import ObjectiveSettings
 from cove.quantization import QuantizerSettings
 from cove.recommenders import RECOMMENDERS
-from training.datasets import ClickFilter, InteractionFilter, ListFilter
+from training.datasets import Filter
 from training.optimisation import TrainingSettings
 
 _LATER_FIELDS: dict[str, Any] = {
@@ -33,7 +33,7 @@ class RunSettings(BaseModel):
     recommender: str
     data: str
     seed: int
-    filter: ListFilter | ClickFilter | InteractionFilter
+    filter: Filter
     quantizer: QuantizerSettings | None
     """COVE on items."""
     objective: ObjectiveSettings

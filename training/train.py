@@ -18,6 +18,7 @@ from cove.errors import CoveError, SettingsError
 from cove.objective import Objective
 from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
+from training.datasets import Data, load_data
 from training.loop import (
     LoopPlan,
     Progress,
@@ -31,7 +32,7 @@ from training.memory import keep_freed_memory
 from training.optimisation import choose_sparse_tables
 from training.registry.queries import Registry
 from training.run_settings import RunSettings
-from training.tasks import Data, PreparedTask, load_data, prepare_task
+from training.tasks import PreparedTask, prepare_task
 
 
 @dataclass(frozen=True)

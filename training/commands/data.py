@@ -14,8 +14,8 @@ from training.datasets import (
     DATASETS,
     ClickData,
     ClickFilter,
+    Data,
     Dataset,
-    InteractionData,
     InteractionFilter,
     ListData,
     ListFilter,
@@ -23,9 +23,7 @@ from training.datasets import (
     default_filter,
     default_interaction_filter,
     kind_of,
-    load_clicks,
-    load_interactions,
-    load_lists,
+    load_data,
 )
 from training.datasets.fetching import fetch
 from training.datasets.rules import FilterRule
@@ -163,9 +161,7 @@ def fetch_dataset(
     typer.echo(str(fetch(name, to)))
 
 
-def _load(
-    source: str, directory: Path | None, kind: str | None, rule: dict[str, Any]
-) -> ListData | ClickData | InteractionData:
+def _load(source: str, directory: Path | None, kind: str | None, rule: dict[str, Any]) -> Data:
     if kind not in (None, *FILTERS):
         raise SettingsError(f"--kind must be lists, clicks or interactions: got {kind!r}")
     kind = kind or kind_of(source, directory)
@@ -178,15 +174,15 @@ def _load(
                 f"add --kind {' or --kind '.join(owners)}"
             )
     own = {name: value for name, value in rule.items() if name in FILTERS[kind].model_fields}
-    if kind == "lists":
-        return load_lists(source, directory, default_filter(source).with_changes(**own))
-    if kind == "clicks":
-        return load_clicks(source, directory, default_click_filter(source).with_changes(**own))
-    filter = default_interaction_filter(source).with_changes(**own)
-    return load_interactions(source, directory, filter)
+    default = {
+        "lists": default_filter,
+        "clicks": default_click_filter,
+        "interactions": default_interaction_filter,
+    }[kind]
+    return load_data(source, directory, default(source).with_changes(**own))
 
 
-def _counts(data: ListData | ClickData | InteractionData) -> Stats:
+def _counts(data: Data) -> Stats:
     if isinstance(data, ListData):
         return list_stats(data)
     return click_stats(data) if isinstance(data, ClickData) else interaction_stats(data)

@@ -3,8 +3,10 @@
 They are read as lists, as clicks or as interactions.
 """
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from cove.errors import DataError
 from training.datasets.amazon import AMAZON, KINDLE
@@ -32,8 +34,10 @@ __all__ = [
     "DATASETS",
     "ClickData",
     "ClickFilter",
+    "Data",
     "Dataset",
     "Facts",
+    "Filter",
     "InteractionData",
     "InteractionFilter",
     "Kind",
@@ -44,9 +48,14 @@ __all__ = [
     "default_interaction_filter",
     "kind_of",
     "load_clicks",
+    "load_data",
     "load_interactions",
     "load_lists",
 ]
+
+Data = ListData | ClickData | InteractionData
+Filter = ListFilter | ClickFilter | InteractionFilter
+Raw = TypeVar("Raw")
 
 DATASETS: dict[str, Dataset] = {
     dataset.name: dataset
@@ -107,13 +116,7 @@ def load_lists(
         DataError: the name or file is unknown or malformed, the data set has no lists, or nothing
             is left after the filter.
     """
-    source = _source(str(name_or_file), directory)
-    if isinstance(source, Path):
-        data = load_user_file(source)
-    elif source.load is None:
-        raise _lacks(source, "lists")
-    else:
-        data = source.load(_folder(source, directory))
+    data = _read(name_or_file, directory, "lists", load_user_file, lambda known: known.load)
     return _filtered(data, filter or default_filter(str(name_or_file)))
 
 
@@ -129,13 +132,9 @@ def load_clicks(
             filter leaves no sample or only samples of one label.
         SettingsError: the filter bounds ratings, where the samples have labels.
     """
-    source = _source(str(name_or_file), directory)
-    if isinstance(source, Path):
-        raw = load_user_clicks(source)
-    elif source.load_clicks is None:
-        raise _lacks(source, "clicks")
-    else:
-        raw = source.load_clicks(_folder(source, directory))
+    raw = _read(
+        name_or_file, directory, "clicks", load_user_clicks, lambda known: known.load_clicks
+    )
     return build_clicks(raw, filter or default_click_filter(str(name_or_file)))
 
 
@@ -151,18 +150,45 @@ def load_interactions(
             nothing is left after the filter.
         SettingsError: the filter bounds ratings, and the rows have none.
     """
-    source = _source(str(name_or_file), directory)
-    if isinstance(source, Path):
-        raw = load_user_interactions(source)
-    elif source.load_interactions is None:
-        raise _lacks(source, "interactions")
-    else:
-        raw = source.load_interactions(_folder(source, directory))
+    raw = _read(
+        name_or_file,
+        directory,
+        "interactions",
+        load_user_interactions,
+        lambda known: known.load_interactions,
+    )
     return build_interactions(raw, filter or default_interaction_filter(str(name_or_file)))
 
 
-def _lacks(source: Dataset, kind: Kind) -> DataError:
-    return DataError(f"the data set {source.name} holds {' and '.join(source.kinds)}, not {kind}")
+def load_data(name_or_file: str, directory: Path | None, filter: Filter) -> Data:
+    """Load and filter data as what the filter is for: `load_lists` and its kin in one.
+
+    Raises:
+        DataError, SettingsError: as the one that is called.
+    """
+    if isinstance(filter, ListFilter):
+        return load_lists(name_or_file, directory, filter)
+    if isinstance(filter, ClickFilter):
+        return load_clicks(name_or_file, directory, filter)
+    return load_interactions(name_or_file, directory, filter)
+
+
+def _read(
+    name_or_file: str,
+    directory: Path | None,
+    kind: Kind,
+    load_file: Callable[[Path], Raw],
+    loader_of: Callable[[Dataset], Callable[[Path], Raw] | None],
+) -> Raw:
+    """Read a user's file, or a named data set if it has a loader of this kind."""
+    source = _source(str(name_or_file), directory)
+    if isinstance(source, Path):
+        return load_file(source)
+    load = loader_of(source)
+    if load is None:
+        held = " and ".join(source.kinds)
+        raise DataError(f"the data set {source.name} holds {held}, not {kind}")
+    return load(_folder(source, directory))
 
 
 def _source(name_or_file: str, directory: Path | None) -> Dataset | Path:

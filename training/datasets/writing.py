@@ -2,6 +2,8 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -79,14 +81,25 @@ def _check_suffix(path: Path) -> None:
 
 def _write(table: pl.DataFrame, path: Path) -> None:
     suffix = path.suffix.lower()
+    with replacing(path) as temporary:
+        if suffix == ".parquet":
+            table.write_parquet(temporary)
+        else:
+            table.write_csv(temporary, separator="," if suffix == ".csv" else "\t")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary place beside `path`, and rename what was written there to it at the end.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".data-", dir=path.parent) as folder:
             temporary = Path(folder, path.name)
-            if suffix == ".parquet":
-                table.write_parquet(temporary)
-            else:
-                table.write_csv(temporary, separator="," if suffix == ".csv" else "\t")
+            yield temporary
             os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from None

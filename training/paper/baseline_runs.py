@@ -146,9 +146,14 @@ def write_baseline(folder: Path, result: BaselineResult, by_list: dict[str, Tens
         f"{result.seed}.json": json.dumps(asdict(result), indent=1, sort_keys=True).encode(),
     }
     for name, content in files.items():
-        scratch = folder / f".{name}.tmp"
-        scratch.write_bytes(content)
-        scratch.replace(folder / name)
+        replace_file(folder / name, content)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then rename it: a reader has the old one or the new."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_bytes(content)
+    scratch.replace(path)
 
 
 def read_baseline(

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from cove.artifact import MANIFEST, read_manifest
 from cove.errors import CoveError
+from training.datasets import Data, Filter, load_data
 from training.loop import TrainingError, Watcher, read_checkpoint
 from training.paper.baseline_runs import (
     baseline_key,
@@ -21,7 +22,7 @@ from training.paper.tables import TABLES, Table
 from training.registry.queries import Registry
 from training.resolving import default_rule, resolve
 from training.run_settings import RunSettings
-from training.tasks import Data, Filter, load_data, prepare_task
+from training.tasks import prepare_task
 from training.train import Place, pick_device, run_training
 
 

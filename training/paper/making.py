@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from cove.errors import CoveError
+from training.paper.baseline_runs import replace_file
 from training.paper.jobs import Job, Outcome, Workplace, is_done, perform
 from training.paper.plot import draw
 from training.paper.progress import board_for
@@ -47,9 +48,10 @@ def make_table(
         raise CoveError(f"no row has a result; {failed[0].key[0]}: {failed[0].reason}")
     report = table_report(workplace, results, seeds, failed, command)
     path = workplace.output / f"{workplace.table_name}-{workplace.data_name}.md"
-    _write(path.with_suffix(".json"), json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    replace_file(path.with_suffix(".json"), content.encode())
     draw(report, path.with_suffix(".png"))
-    _write(path, markdown(report))
+    replace_file(path, markdown(report).encode())
     return Made(path, report, failed)
 
 
@@ -73,9 +75,3 @@ class _Silent:
 
     def warn(self, message: str) -> None:
         """Nothing is trained."""
-
-
-def _write(path: Path, text: str) -> None:
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_text(text, encoding="utf-8")
-    scratch.replace(path)

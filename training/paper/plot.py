@@ -1,9 +1,11 @@
 """A table as a picture: one metric of every row, with its spread over the seeds."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from cove.recommenders import LISTS
+from training.paper.baseline_runs import replace_file
 from training.paper.tables import TABLES
 
 _COLORS = {
@@ -55,6 +57,6 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.set_xlabel(f"{label}, test data: mean ± sd over the seeds {seeds}")
     axes.set_title(f"{table.title} on {report['dataset']['name']}")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-    scratch = path.with_name(f".{path.name}.tmp")
-    figure.savefig(scratch, dpi=130, format="png")
-    scratch.replace(path)
+    content = BytesIO()
+    figure.savefig(content, dpi=130, format="png")
+    replace_file(path, content.getvalue())

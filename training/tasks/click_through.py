@@ -26,6 +26,13 @@ from training.datasets.splitting import ClickSplit, split_clicks
 from training.datasets.stats import click_stats
 from training.evaluation.click_metrics import metrics_by_user, overall_metrics
 from training.evaluation.metrics import mean_metrics
+from training.tasks.indexing import (
+    indices_in,
+    occurrences,
+    over_all_users,
+    tables_of_items,
+    vocabulary_of,
+)
 
 
 class SplitSettings(BaseModel):
@@ -116,13 +123,7 @@ class ClickThrough:
         samples: SampleSet = getattr(self, split)
         metrics, found = measure(score_samples(recommender, samples), samples)
         users = samples.owners.unique()  # ascending, as `found`
-        by_user = {
-            name: torch.full((len(self.data.user_ids),), torch.nan, dtype=values.dtype).index_put_(
-                (users.cpu(),), values.cpu()
-            )
-            for name, values in found.items()
-        }
-        return metrics, by_user
+        return metrics, over_all_users(found, users, len(self.data.user_ids))
 
     def baseline_metrics(self) -> dict[str, dict[str, float]]:
         """Test metrics of the simplest baseline: each item's click rate in training."""
@@ -147,26 +148,12 @@ class ClickThrough:
         """The tables of an artifact; an entity's popularity is its clicks in training."""
         recommender.average_unknown()
         clicked = self.train.labels.cpu() > 0
-        titles, categories = self.data.titles, self.data.categories
-        ids = self.items.ids
+        of_users = occurrences(self.train.users.cpu()[clicked], self.users)
+        of_items = occurrences(self.train.items.cpu()[clicked], self.items)
         return {
-            "item": entity_tables(
-                recommender.items,
-                self.items,
-                _clicks(self.train.items.cpu()[clicked], len(self.items)),
-                None if titles is None else [titles.get(item, str(item)) for item in ids],
-                None if categories is None else [categories.get(item, []) for item in ids],
-            ),
-            "user": entity_tables(
-                recommender.users,
-                self.users,
-                _clicks(self.train.users.cpu()[clicked], len(self.users)),
-            ),
+            "item": tables_of_items(recommender.items, self.items, of_items, self.data),
+            "user": entity_tables(recommender.users, self.users, of_users),
         }
-
-
-def _clicks(indices: Tensor, count: int) -> Tensor:
-    return torch.bincount(indices, minlength=NUM_SPECIAL + count)[NUM_SPECIAL:]
 
 
 @torch.no_grad()
@@ -194,10 +181,10 @@ def prepare_clicks(data: ClickData, seed: int, split: ClickSplit) -> ClickThroug
         DataError: too few samples, or no timestamps to split by.
     """
     splits = split_clicks(data, split, seed)
-    users = _vocabulary(data.user_ids, data.users[splits.train])
-    items = _vocabulary(data.item_ids, data.items[splits.train])
-    user_index = _indices(data.user_ids, users)
-    item_index = _indices(data.item_ids, items)
+    users = vocabulary_of(data.user_ids, data.users[splits.train])
+    items = vocabulary_of(data.item_ids, data.items[splits.train])
+    user_index = indices_in(users, data.user_ids)
+    item_index = indices_in(items, data.item_ids)
 
     def samples(rows: NDArray[np.int64]) -> SampleSet:
         owners = torch.from_numpy(data.users[rows])
@@ -210,13 +197,3 @@ def prepare_clicks(data: ClickData, seed: int, split: ClickSplit) -> ClickThroug
 
     train, valid, test = (samples(rows) for rows in (splits.train, splits.valid, splits.test))
     return ClickThrough(data, users, items, train, valid, test)
-
-
-def _vocabulary(ids: list[Any], numbers: NDArray[np.int64]) -> Vocabulary:
-    seen = np.unique(numbers).tolist()
-    return Vocabulary(sorted((ids[n] for n in seen), key=lambda one: (isinstance(one, str), one)))
-
-
-def _indices(ids: list[Any], vocabulary: Vocabulary) -> Tensor:
-    """The index of each number in the data, PAD where the vocabulary lacks it."""
-    return torch.tensor([vocabulary.index_of(one) or PAD for one in ids], dtype=torch.int64)

@@ -12,14 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from cove.batches import PairBatch
 from cove.entity_tables import EntityTables, SeenItems, entity_tables
 from cove.recommenders import PREFERENCES
 from cove.recommenders.preferences import PreferenceModel
-from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId, Vocabulary
+from cove.vocabulary import NUM_SPECIAL, PAD, Vocabulary
 from training.datasets.interactions import InteractionData
 from training.datasets.splitting import leave_one_out
 from training.datasets.stats import interaction_stats
@@ -27,6 +26,13 @@ from training.evaluation.histories import Histories
 from training.evaluation.metrics import mean_metrics
 from training.evaluation.preference_baselines import MostPopular, PreferenceBaseline
 from training.evaluation.preference_metrics import NUM_SAMPLED, HeldOut, measure_held_out
+from training.tasks.indexing import (
+    indices_in,
+    occurrences,
+    over_all_users,
+    tables_of_items,
+    vocabulary_of,
+)
 from training.tasks.negatives import Negatives, PreferenceSettings, UnseenItems, draw_candidates
 
 SELECTION_METRIC = "ndcg_at_10"
@@ -78,7 +84,7 @@ class CollaborativeFiltering:
         if facts is not None:
             others = len(facts.other_ids)
             indices = torch.cat([
-                _indices(self.data.item_ids, self.items),
+                indices_in(self.items, self.data.item_ids),
                 torch.arange(others) + NUM_SPECIAL + len(self.items),
             ])  # fmt: skip
             heads, relations, tails = (
@@ -96,7 +102,7 @@ class CollaborativeFiltering:
 
     def popularity(self) -> Tensor:
         """Training interactions of each item, [N] int64."""
-        return _counts(self.train.items, len(self.items))
+        return occurrences(self.train.items, self.items)
 
     def histories(self) -> Histories:
         """The training items of each user."""
@@ -127,13 +133,7 @@ class CollaborativeFiltering:
         """Test metrics; and those of each user of the data, [U] in the data's order, NaN where
         nothing of a user was held out."""
         found = self._measure(recommender, "test")
-        owners = (self.test.owners.cpu(),)
-        by_user = {
-            name: torch.full((len(self.data.user_ids),), torch.nan, dtype=values.dtype).index_put_(
-                owners, values
-            )
-            for name, values in found.items()
-        }
+        by_user = over_all_users(found, self.test.owners, len(self.data.user_ids))
         return mean_metrics(by_user), by_user
 
     def _measure(self, recommender: PreferenceBaseline, split: str) -> dict[str, Tensor]:
@@ -156,24 +156,14 @@ class CollaborativeFiltering:
 
     def tables(self, recommender: PreferenceModel) -> dict[str, EntityTables]:
         """The tables of an artifact; popularity is the number of training interactions."""
-        titles, categories = self.data.titles, self.data.categories
         histories = self.histories()
         seen = SeenItems(histories.starts[NUM_SPECIAL:], histories.items - NUM_SPECIAL)
-        ids = self.items.ids
+        users = entity_tables(
+            recommender.users, self.users, occurrences(self.train.users, self.users)
+        )
         return {
-            "item": entity_tables(
-                recommender.items,
-                self.items,
-                self.popularity(),
-                None if titles is None else [titles.get(item, str(item)) for item in ids],
-                None if categories is None else [categories.get(item, []) for item in ids],
-            ),
-            "user": replace(
-                entity_tables(
-                    recommender.users, self.users, _counts(self.train.users, len(self.users))
-                ),
-                seen=seen,
-            ),
+            "item": tables_of_items(recommender.items, self.items, self.popularity(), self.data),
+            "user": replace(users, seen=seen),
         }
 
 
@@ -186,11 +176,11 @@ def prepare_preferences(
         DataError: no user has three interactions, or one has every item in training.
     """
     splits = leave_one_out(data, seed)
-    users = _vocabulary(data.user_ids, data.users[splits.train])
-    items = _vocabulary(data.item_ids, data.items[splits.train])
+    users = vocabulary_of(data.user_ids, data.users[splits.train])
+    items = vocabulary_of(data.item_ids, data.items[splits.train])
     owners = torch.tensor(data.users)  # a copy: the data's arrays may be read-only
-    all_users = _indices(data.user_ids, users)[owners]  # [all interactions]
-    all_items = _indices(data.item_ids, items)[torch.tensor(data.items)]
+    all_users = indices_in(users, data.user_ids)[owners]  # [all interactions]
+    all_items = indices_in(items, data.item_ids)[torch.tensor(data.items)]
     train, valid, test = (torch.tensor(rows) for rows in splits)
     validating = valid
     if 0 < settings.validation_users < len(valid):
@@ -217,7 +207,7 @@ def prepare_preferences(
 
     seen = histories(train)
     train = train[all_users[train].argsort(stable=True)]
-    popularity = _counts(all_items[train], len(items))
+    popularity = occurrences(all_items[train], items)
     return CollaborativeFiltering(
         data,
         users,
@@ -227,17 +217,3 @@ def prepare_preferences(
         held_out(1, test, histories(train, valid)),
         Negatives(settings, seen, popularity),
     )
-
-
-def _counts(indices: Tensor, count: int) -> Tensor:
-    return torch.bincount(indices.cpu(), minlength=NUM_SPECIAL + count)[NUM_SPECIAL:]
-
-
-def _vocabulary(ids: list[ExternalId], numbers: NDArray[np.int64]) -> Vocabulary:
-    seen = np.unique(numbers).tolist()
-    return Vocabulary(sorted((ids[n] for n in seen), key=lambda one: (isinstance(one, str), one)))
-
-
-def _indices(ids: list[ExternalId], vocabulary: Vocabulary) -> Tensor:
-    """The index of each number in the data, PAD where the vocabulary lacks it."""
-    return torch.tensor([vocabulary.index_of(one) or PAD for one in ids], dtype=torch.int64)

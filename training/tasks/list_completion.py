@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from cove.batches import ListBatch
-from cove.entity_tables import EntityTables, entity_tables
+from cove.entity_tables import EntityTables
 from cove.errors import DataError
 from cove.recommenders import LISTS, ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId, Vocabulary
@@ -22,6 +22,7 @@ from training.datasets.stats import list_stats
 from training.datasets.tables import ListData
 from training.evaluation.baselines import ItemCooccurrence, MostPopular
 from training.evaluation.metrics import mean_metrics, metrics_by_list
+from training.tasks.indexing import occurrences, sorted_vocabulary, tables_of_items
 
 CUTOFFS = (5, 10)
 SELECTION_METRIC = "ndcg_at_10"
@@ -119,8 +120,7 @@ class ListCompletion:
 
     def popularity(self) -> Tensor:
         """Occurrences of each item in the training lists, [N] int64."""
-        counts = torch.bincount(self.train.flat.cpu(), minlength=NUM_SPECIAL + len(self.vocabulary))
-        return counts[NUM_SPECIAL:]
+        return occurrences(self.train.flat, self.vocabulary)
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[ListBatch]:
         """One epoch of training batches."""
@@ -164,14 +164,8 @@ class ListCompletion:
 
     def tables(self, recommender: ListCompleter) -> dict[str, EntityTables]:
         """The tables of an artifact."""
-        ids, titles, categories = self.vocabulary.ids, self.data.titles, self.data.categories
-        items = entity_tables(
-            recommender.items,
-            self.vocabulary,
-            self.popularity(),
-            None if titles is None else [titles.get(item, str(item)) for item in ids],
-            None if categories is None else [categories.get(item, []) for item in ids],
-        )
+        popularity = self.popularity()
+        items = tables_of_items(recommender.items, self.vocabulary, popularity, self.data)
         return {"item": items}
 
 
@@ -205,7 +199,7 @@ def prepare(data: ListData, seed: int) -> ListCompletion:
     seen: dict[ExternalId, None] = {}
     for row in splits.train:
         seen.update(dict.fromkeys(data.lists[row]))
-    vocabulary = Vocabulary(sorted(seen, key=lambda item: (isinstance(item, str), item)))
+    vocabulary = sorted_vocabulary(seen)
     parts = (splits.train, splits.valid, splits.test)
     train, valid, test = (_index_lists(data, rows, vocabulary) for rows in parts)
     return ListCompletion(data, vocabulary, train, valid, test)
