@@ -73,7 +73,10 @@ class EntityEmbedding(nn.Module):
         if quantizer is None:
             return self._own(ids)
         if isinstance(quantizer, FixedCodes):
-            return F.embedding(ids, self.all())
+            known = ids >= NUM_SPECIAL
+            average = quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
+            share = known * quantizer.settings.alpha
+            return self._own(ids) + average * share[..., None]
         distinct, place = torch.unique(ids, return_inverse=True)
         special = distinct[distinct < NUM_SPECIAL]
         own = self._own(distinct[len(special) :])  # unique sorts: specials first
@@ -104,9 +107,12 @@ class EntityEmbedding(nn.Module):
         quantizer = self._quantizes()
         if quantizer is None:
             return self.weight.new_zeros(())
-        looked_up = self._last_lookup()
         distinct = torch.unique(ids)
-        rows = looked_up.rows(distinct[distinct >= NUM_SPECIAL])
+        distinct = distinct[distinct >= NUM_SPECIAL]
+        if isinstance(quantizer, FixedCodes):
+            return quantizer.shrinkage(self._own(distinct), distinct - NUM_SPECIAL)
+        looked_up = self._last_lookup()
+        rows = looked_up.rows(distinct)
         return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
 
     def codes_in_step(self, ids: Tensor) -> Tensor:

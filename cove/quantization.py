@@ -7,11 +7,11 @@ codebooks form a tree: parents are computed once on the codebooks, never on the 
 
 import math
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from cove.clustering import kmeans
@@ -33,9 +33,13 @@ class QuantizerSettings(BaseModel):
     """Eq. 5, or the recommendation gradient straight into the codebooks."""
     loss_reduction: Literal["sum", "mean"] = "mean"
     """Over the D dimensions of Eq. 6: the paper's sum, or the published module's mean."""
-    assignment: Literal["nearest", "random", "given"] = "nearest"
-    """Nearest code (Eq. 1), or the controls: `random` fixes random codes for ever, `given` those
-    that k-means finds on the embeddings of a trained model (`FixedCodes.take_from`)."""
+    assignment: Literal["nearest", "cooccurrence", "random", "given"] = "nearest"
+    """Nearest code (Eq. 1); or codes fixed before training: `cooccurrence` those that k-means
+    finds in who occurs with whom in the training data, and the controls, `random` random ones and
+    `given` those of the embeddings of a trained model (`FixedCodes.take_from`)."""
+    shrinkage: float = Field(default=0.0, ge=0)
+    """λ of fixed codes' own loss, in Eq. 6's place: mean of λ/2 (‖z‖² + ‖z̄‖²). What is shared
+    pays once for all who share it, so that an entity seldom seen stays near its code."""
     initialization: Literal["sample", "normal", "kmeans"] = "kmeans"
     """Codebooks from the embeddings of random entities, from a normal distribution at the
     embeddings' scale (the paper's random start), or by k-means on the embeddings after
@@ -44,6 +48,15 @@ class QuantizerSettings(BaseModel):
     """Epochs before k-means; unused by the other initializations."""
     revival_interval: int = Field(default=50, ge=0)
     """Training steps between two revivals of dead codes; 0 never revives."""
+
+    @model_validator(mode="after")
+    def _shrinks_fixed_codes_alone(self) -> Self:
+        if self.shrinkage and self.assignment == "nearest":
+            raise ValueError(
+                "shrinkage is for fixed codes (assignment=cooccurrence); nearest codes have "
+                "commitment_weight"
+            )
+        return self
 
     @property
     def first_epoch(self) -> int:
@@ -160,13 +173,17 @@ class CascadedQuantizer(nn.Module):
     def forward(self, vectors: Tensor) -> Quantized:
         """Quantize embeddings [N, D]; averages (Eq. 3) are made per fine code, then looked up."""
         lineage, fine = self.lineage(), self.fine_codes(vectors)
-        levels = [F.embedding(lineage[:, i], book) for i, book in enumerate(self.codebooks)]
-        table = torch.stack(levels).mean(dim=0)  # [v¹, D]
+        table = self._average_by_fine_code(lineage)
         if self.settings.gradient == "straight_through":
             average = straight_through(vectors, F.embedding(fine, table.detach()))
         else:
             average = F.embedding(fine, table)
         return Quantized(lineage[fine], average)
+
+    def _average_by_fine_code(self, lineage: Tensor) -> Tensor:
+        """z̄ of each fine code (Eq. 3), [v¹, D]."""
+        levels = [F.embedding(lineage[:, i], book) for i, book in enumerate(self.codebooks)]
+        return torch.stack(levels).mean(dim=0)
 
     def loss(self, vectors: Tensor, codes: Tensor) -> Tensor:
         """Eq. 6, averaged over the N entities: vectors [N, D] and their codes [N, H]."""
@@ -214,9 +231,10 @@ class CascadedQuantizer(nn.Module):
 
 
 class FixedCodes(CascadedQuantizer):
-    """The controls: codes that never change, codebooks trained by the recommender alone.
+    """Codes that never change, codebooks trained by the recommender alone.
 
-    Drawn at random, they show what shared parameters give without categories; taken from a
+    From co-occurrence, they say from the first step on what few interactions cannot. As controls:
+    drawn at random, they show what shared parameters give without categories; taken from a
     trained model, what categories give that did not evolve with it. Eq. 6 does not apply.
     """
 
@@ -224,7 +242,10 @@ class FixedCodes(CascadedQuantizer):
     taken: Tensor
 
     def __init__(self, settings: QuantizerSettings, dimensions: int, num_entities: int) -> None:
-        super().__init__(settings.model_copy(update={"gradient": "direct"}), dimensions)
+        changes = {"gradient": "direct"}
+        if settings.assignment == "cooccurrence":
+            changes["initialization"] = "normal"  # there is nothing to wait for
+        super().__init__(settings.model_copy(update=changes), dimensions)
         self.register_buffer("fixed", torch.zeros(num_entities, dtype=torch.int64))
         self.register_buffer("taken", torch.tensor(False))
         for level, size in enumerate(settings.code_sizes[:-1]):
@@ -274,7 +295,19 @@ class FixedCodes(CascadedQuantizer):
         return self.fixed
 
     def loss(self, vectors: Tensor, codes: Tensor) -> Tensor:
+        """Nothing: Eq. 6 does not apply."""
         return vectors.new_zeros(())
+
+    def averages(self, entities: Tensor) -> Tensor:
+        """z̄ of entities, [...] int64 from 0: [..., D]."""
+        return F.embedding(self.fixed[entities], self._average_by_fine_code(self.lineage()))
+
+    def shrinkage(self, own: Tensor, entities: Tensor) -> Tensor:
+        """The mean of λ/2 (‖z‖² + ‖z̄‖²) over entities [N] int64 from 0, with z = own [N, D]."""
+        if not self.settings.shrinkage or not len(own):
+            return own.new_zeros(())
+        squares = own.square().sum() + self.averages(entities).square().sum()
+        return squares * (self.settings.shrinkage / (2 * len(own)))
 
     def revive(self, vectors: Tensor) -> int:
         return 0

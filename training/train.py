@@ -18,7 +18,9 @@ from cove.errors import CoveError, SettingsError
 from cove.objective import Objective
 from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
+from training.cooccurrence import give_cooccurrence_codes
 from training.datasets import Data, load_data
+from training.linear_part import add_linear_part
 from training.loop import (
     LoopPlan,
     Progress,
@@ -125,6 +127,7 @@ def run_training(
     try:
         progress = train(objective, task, plan, _Recorder(registry, run_id, watcher))
         recommender = objective.recommender
+        add_linear_part(recommender, task)
         tests, by_unit = task.test_metrics(recommender)
         manifest = _manifest(settings, task, objective, progress, tests, fingerprint, run_id)
         tables = task.tables(recommender)
@@ -192,6 +195,7 @@ def _new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) 
     )
     choose_sparse_tables(recommender, settings.training)
     task.start(recommender, settings.seed, watcher.warn)
+    give_cooccurrence_codes(recommender, task, settings.seed)
     return Objective(recommender, settings.objective)
 
 

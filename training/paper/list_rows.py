@@ -81,6 +81,13 @@ def plain_rows() -> list[Row]:
         Row(name, title, "plain", name, SETTINGS[name])
         for name, title in _TITLES.items()
     ]  # fmt: skip
+    rows.append(
+        Row(
+            "bag_linear", "Bag of items with a linear part (ours)", "plain", "bag",
+            SETTINGS["bag"] | {"linear": True},
+            note="EASE's weights beside the bag's scores, their scale by validation",
+        )
+    )  # fmt: skip
     softmax = SETTINGS["sasrec"] | {"loss": "softmax"}
     rows.append(
         Row("sasrec_softmax", "SASRec, full cross-entropy", "plain", "sasrec", softmax)

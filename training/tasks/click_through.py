@@ -102,6 +102,11 @@ class ClickThrough:
             one.to(device)
         return self
 
+    def occurrences(self) -> tuple[Tensor, Tensor]:
+        """Which user clicked which item in training: numbers from 0, both [n] int64."""
+        clicked = self.train.labels > 0
+        return self.train.users[clicked] - NUM_SPECIAL, self.train.items[clicked] - NUM_SPECIAL
+
     def batches(self, size: int, generator: torch.Generator) -> Iterator[ClickBatch]:
         """One epoch of training batches, of equal size but for one sample."""
         order = torch.randperm(len(self.train), generator=generator).to(self.train.users.device)

@@ -48,6 +48,42 @@ def test_the_loss_is_the_cross_entropy_of_the_wanted_items():
     )
 
 
+WEIGHTS = torch.cat([
+    torch.zeros(NUM_SPECIAL, 3), torch.tensor([[0.0, 0.5, 2.0], [0.25, 0.0, 1.0], [0.0, 0.0, 0.0]])
+])  # fmt: skip
+
+
+def test_the_linear_part_adds_the_weights_of_the_distinct_given_items():
+    made = with_table(bag(linear=True), [[3.0, 0.0], [1.0, 0.0], [0.0, 5.0]]).eval()
+    made.set_linear_part(WEIGHTS, 4.0)
+    given = ListBatch(pad_lists([[4, 5, 4], [5]]), torch.zeros(2, 0).long())
+    items, scores = made.complete(given, 2)
+    # (3 + 1 + 3) / 3 and 0, normalised (1, −1): −5 for item 6, and 4 (2 + 1), the repeat once;
+    # of (1, 0) too: 3 + 4 · 0.25 for item 4, −5 + 4 for item 6
+    assert items.tolist() == [[6, PAD], [4, 6]]
+    assert scores[:, 0].tolist() == pytest.approx([7.0, 4.0], rel=1e-4)
+    assert scores[1, 1].item() == pytest.approx(-1.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_a_linear_part_comes_back_from_its_weights_or_is_still_missing(has: bool):
+    made, other = bag(linear=True).eval(), bag(linear=True).eval()
+    if has:
+        made.set_linear_part(WEIGHTS, 4.0)
+        other.set_linear_part(torch.full_like(WEIGHTS, 9.0), 1.0)
+    other.load_state_dict(made.state_dict())
+    given = ListBatch(pad_lists([[4]]), torch.zeros(1, 0).long())
+    for one, two in zip(made.complete(given, 2), other.complete(given, 2), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_weights_of_another_catalogue_are_refused():
+    made, other = bag(linear=True), bag(linear=True)
+    made.set_linear_part(torch.zeros(9, 5), 1.0)
+    with pytest.raises(RuntimeError, match="linear_weights"):
+        other.load_state_dict(made.state_dict())
+
+
 def test_order_plays_no_role_in_a_completion():
     made = bag(num_items=20, dimensions=8).eval()
     one, other = (
