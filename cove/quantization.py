@@ -173,17 +173,13 @@ class CascadedQuantizer(nn.Module):
     def forward(self, vectors: Tensor) -> Quantized:
         """Quantize embeddings [N, D]; averages (Eq. 3) are made per fine code, then looked up."""
         lineage, fine = self.lineage(), self.fine_codes(vectors)
-        table = self._average_by_fine_code(lineage)
+        levels = [F.embedding(lineage[:, i], book) for i, book in enumerate(self.codebooks)]
+        table = torch.stack(levels).mean(dim=0)  # [v¹, D]
         if self.settings.gradient == "straight_through":
             average = straight_through(vectors, F.embedding(fine, table.detach()))
         else:
             average = F.embedding(fine, table)
         return Quantized(lineage[fine], average)
-
-    def _average_by_fine_code(self, lineage: Tensor) -> Tensor:
-        """z̄ of each fine code (Eq. 3), [v¹, D]."""
-        levels = [F.embedding(lineage[:, i], book) for i, book in enumerate(self.codebooks)]
-        return torch.stack(levels).mean(dim=0)
 
     def loss(self, vectors: Tensor, codes: Tensor) -> Tensor:
         """Eq. 6, averaged over the N entities: vectors [N, D] and their codes [N, H]."""
@@ -300,7 +296,9 @@ class FixedCodes(CascadedQuantizer):
 
     def averages(self, entities: Tensor) -> Tensor:
         """z̄ of entities, [...] int64 from 0: [..., D]."""
-        return F.embedding(self.fixed[entities], self._average_by_fine_code(self.lineage()))
+        codes = self.lineage()[self.fixed[entities]]
+        levels = [F.embedding(codes[..., i], book) for i, book in enumerate(self.codebooks)]
+        return torch.stack(levels).mean(dim=0) if len(levels) > 1 else levels[0]
 
     def shrinkage(self, own: Tensor, entities: Tensor) -> Tensor:
         """The mean of λ/2 (‖z‖² + ‖z̄‖²) over entities [N] int64 from 0, with z = own [N, D]."""

@@ -13,7 +13,7 @@ _TRAINING: dict[str, Any] = {"batch_size": 1024, "learning_rate": 0.003, "patien
 0.003 had .0351."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "bprmf": _TRAINING | {"epochs": 60, "regularization": 0.03},
-    "neumf": _TRAINING | {"learning_rate": 0.001, "epochs": 10, "validation_users": 1000},
+    "neumf": _TRAINING | {"epochs": 12, "validation_users": 2000},
     "cfkg": _TRAINING | {"epochs": 30},
     "lightgcn": _TRAINING | {"epochs": 30},
 }
@@ -27,7 +27,19 @@ _BASELINES = {
 }
 _TITLES = {"bprmf": "BPRMF", "neumf": "NeuMF", "cfkg": "CFKG", "lightgcn": "LightGCN"}
 SIZES = (100,)
-"""Codes of either entity."""
+"""Codes of either entity, where nearest codes evolve with the embeddings."""
+COOCCURRENCE_SIZES = (8000,)
+"""Codes of either entity from co-occurrence, or two thirds of the entities if these are fewer."""
+COOCCURRENCE: dict[str, dict[str, Any]] = {
+    name: {"assignment": "cooccurrence", "alpha": 1.0} | settings
+    for name, settings in {
+        "bprmf": {"shrinkage": 0.04},
+        "neumf": {"shrinkage": 0.001},
+        "cfkg": {"shrinkage": 0.01},
+        "lightgcn": {"shrinkage": 0.001},
+    }.items()
+}
+"""Our form: codes from who occurs with whom, and shrinkage towards them."""
 
 
 def baseline_rows() -> list[Row]:
@@ -43,35 +55,42 @@ def plain_rows() -> list[Row]:
 
 def cove_rows() -> list[Row]:
     """COVE on users and items of each, and in the paper's settings."""
-    forms: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("cove", "COVE", {}),
-        ("cove-paper", "COVE, paper's settings,", COVE_PAPER),
-    )
+    plain = plain_rows()
     return [
-        Row(
-            f"{row.name}_{group.replace('-', '_')}", f"{title} on {row.title}", group,
-            row.recommender, {**row.settings, **settings}, SIZES, base=row.name,
-            user_code_sizes=SIZES,
-        )
-        for group, title, settings in forms
-        for row in plain_rows()
+        *(_with_cove(row, "COVE", "cove", COOCCURRENCE[row.name], COOCCURRENCE_SIZES)
+          for row in plain),
+        *(_with_cove(row, "COVE, paper's settings,", "cove-paper", COVE_PAPER, SIZES)
+          for row in plain),
     ]  # fmt: skip
+
+
+def _with_cove(
+    row: Row, title: str, group: str, settings: dict[str, Any], sizes: tuple[int, ...]
+) -> Row:
+    return Row(
+        f"{row.name}_{group.replace('-', '_')}", f"{title} on {row.title}", group,
+        row.recommender, {**row.settings, **settings}, sizes, base=row.name, user_code_sizes=sizes,
+    )  # fmt: skip
 
 
 def control_rows() -> list[Row]:
     """What COVE on BPRMF is worth against doing less, or the same without learning."""
     bprmf = SETTINGS["bprmf"]
-    both: dict[str, Any] = {"base": "bprmf", "user_code_sizes": SIZES}
+    ours = bprmf | COOCCURRENCE["bprmf"]
+    rows = (
+        ("cove_nearest", "COVE, nearest codes, on BPRMF", bprmf, SIZES, None),
+        ("alpha_0", "BPRMF, codes without weight (α = 0)", ours | {"alpha": 0.0},
+         COOCCURRENCE_SIZES, None),
+        ("random_codes", "BPRMF, fixed random codes", ours | {"assignment": "random"},
+         COOCCURRENCE_SIZES, None),
+        ("kmeans_codes", "BPRMF, fixed k-means codes of plain BPRMF", bprmf, SIZES, "bprmf"),
+    )  # fmt: skip
     return [
-        Row("bprmf_cove_item", "COVE on items of BPRMF", "controls", "bprmf", bprmf, SIZES,
-            base="bprmf"),
-        Row("bprmf_cove_user", "COVE on users of BPRMF", "controls", "bprmf", bprmf, None, **both),
-        Row("bprmf_alpha_0", "BPRMF, codes without weight (α = 0)", "controls", "bprmf",
-            bprmf | {"alpha": 0.0}, SIZES, note="as many parameters as with COVE", **both),
-        Row("bprmf_random_codes", "BPRMF, fixed random codes", "controls", "bprmf",
-            bprmf | {"assignment": "random"}, SIZES, **both),
-        Row("bprmf_kmeans_codes", "BPRMF, fixed k-means codes of plain BPRMF", "controls", "bprmf",
-            bprmf, SIZES, codes_from="bprmf", **both),
+        Row(
+            f"bprmf_{name}", title, "controls", "bprmf", settings, sizes, base="bprmf",
+            user_code_sizes=sizes, codes_from=codes_from,
+        )
+        for name, title, settings, sizes, codes_from in rows
     ]  # fmt: skip
 
 
