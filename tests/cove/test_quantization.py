@@ -229,7 +229,40 @@ class TestRandomControl:
         assert made.loss(vectors, codes).item() == 0
         assert made.revive(vectors) == 0
 
+    def test_shrinkage_is_the_mean_of_half_the_squares_of_own_and_average(self):
+        made = FixedCodes(self.settings.model_copy(update={"shrinkage": 0.5}), 2, 10)
+        made.initialize(torch.randn(10, 2), 0)
+        with torch.no_grad():
+            made.codebooks[0].fill_(2.0)
+            made.codebooks[1].fill_(4.0)  # every z̄ is (3, 3)
+        own = torch.tensor([[1.0, 0.0], [2.0, 2.0]], requires_grad=True)
+        loss = made.shrinkage(own, torch.tensor([7, 0]))
+        # 0.5 / 2 · ((1 + 8) + (18 + 18)) / 2
+        assert loss.item() == pytest.approx(0.25 * 45 / 2)
+        loss.backward()
+        torch.testing.assert_close(own.grad, 0.25 * own.detach())
+        assert made.codebooks[0].grad.sum() > 0
+
+    @pytest.mark.parametrize("entities", [torch.tensor([3, 9]), torch.tensor([], dtype=torch.long)])
+    def test_without_shrinkage_or_entities_nothing_shrinks(self, entities):
+        made, vectors = self.made()
+        assert made.shrinkage(vectors[entities], entities).item() == 0
+
     def test_a_part_of_the_catalogue_has_no_codes(self):
         made, vectors = self.made()
         with pytest.raises(ValueError, match="whole catalogue of 10 entities: got 3"):
             made(vectors[:3])
+
+
+def test_nearest_codes_take_no_shrinkage():
+    with pytest.raises(ValidationError, match="shrinkage is for fixed codes"):
+        QuantizerSettings(code_sizes=(3,), shrinkage=0.1)
+
+
+def test_codes_from_cooccurrence_start_at_once_at_the_embeddings_scale():
+    settings = QuantizerSettings(code_sizes=(500,), assignment="cooccurrence")
+    made = FixedCodes(settings, 8, 1000)
+    assert made.settings.first_epoch == 0
+    made.take_from(torch.randn(1000, 3), 0)
+    made.initialize(0.02 * torch.randn(1000, 8), 0)
+    assert made.codebooks[0].std().item() == pytest.approx(0.02, rel=0.05)
