@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from cove.errors import SettingsError
-from cove.quantization import FixedCodes
 from cove.recommenders import Recommender
 from cove.recommenders.clicks import IdWeights
 
@@ -110,8 +109,6 @@ class Optimizer:
 def choose_sparse_tables(recommender: Recommender, settings: TrainingSettings) -> None:
     """Give the tables that are looked up by id row-sparse gradients, as the settings say.
 
-    Fixed codes are looked up with the whole table, so that theirs stays dense.
-
     Raises:
         SettingsError: `always` for a recommender whose steps score the whole catalogue.
     """
@@ -124,8 +121,7 @@ def choose_sparse_tables(recommender: Recommender, settings: TrainingSettings) -
         return
     least = {"auto": float(_LARGE_TABLE), "always": 0.0, "never": math.inf}[settings.row_sparse]
     for entity in recommender.entities().values():
-        fixed = isinstance(entity.quantizer, FixedCodes)
-        entity.sparse_gradients = not fixed and len(entity.weight) >= least
+        entity.sparse_gradients = len(entity.weight) >= least
     for module in recommender.modules():
         if isinstance(module, IdWeights):
             module.sparse_gradients = len(module.weight) >= least

@@ -23,6 +23,7 @@ _LATER_FIELDS: dict[str, Any] = {
     "row_sparse": "auto",
     "linear": False,
     "linear_regularization": 50.0,
+    "shrinkage": 0.0,
 }
 """Settings that came after the first artifacts: at these values they leave fingerprints alone."""
 
@@ -65,7 +66,8 @@ class RunSettings(BaseModel):
         Where a file of lists lies does not matter, only its name and what is in it.
         """
         values = self.model_dump(mode="json") | {"data": Path(self.data).name}
-        for group in (values["task_options"], values["training"], values["model"], values):
+        parts = ("task_options", "training", "model", "quantizer", "user_quantizer")
+        for group in (*(values[part] or {} for part in parts), values):
             for name, value in _LATER_FIELDS.items():
                 if name in group and group[name] == value:
                     del group[name]

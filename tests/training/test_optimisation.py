@@ -105,13 +105,22 @@ def test_what_takes_the_whole_table_in_a_step_is_always_dense(name: str) -> None
         choose_sparse_tables(made, TrainingSettings(row_sparse="always"))
 
 
-def test_fixed_codes_keep_their_table_dense() -> None:
-    fixed = QuantizerSettings(code_sizes=(3,), assignment="random")
+def test_fixed_codes_and_their_shrinkage_leave_the_table_row_sparse() -> None:
+    fixed = QuantizerSettings(code_sizes=(3,), assignment="random", shrinkage=0.1)
     made = build_recommender(
         "factorization_machine", {"dimensions": 2}, 20, None, 20, user_quantizer=fixed
     )
     choose_sparse_tables(made, TrainingSettings(row_sparse="always"))
-    assert [made.users.sparse_gradients, made.items.sparse_gradients] == [False, True]
+    made.users.start_codes(0)
+    ids = torch.tensor([5, 9, 5])
+    (made.users(ids).sum() + made.users.quantization_loss(ids)).backward()
+    gradient = made.users.weight.grad
+    assert gradient is not None
+    assert gradient.is_sparse
+    assert gradient.coalesce().indices().tolist() == [[5, 9]]
+    assert gradient.to_dense()[5].tolist() == pytest.approx(
+        [2 + 0.05 * float(z) for z in made.users.weight[5].detach()]
+    )
 
 
 def test_a_checkpoint_from_before_there_were_two_kinds_is_gone_on_from() -> None:
