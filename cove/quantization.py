@@ -61,7 +61,8 @@ class QuantizerSettings(BaseModel):
     @property
     def first_epoch(self) -> int:
         """The epoch, from 0, in which the codes start."""
-        return self.warmup_epochs if self.initialization == "kmeans" else 0
+        waits = self.initialization == "kmeans" and self.assignment != "cooccurrence"
+        return self.warmup_epochs if waits else 0
 
     @field_validator("code_sizes")
     @classmethod

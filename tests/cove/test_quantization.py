@@ -262,7 +262,7 @@ def test_nearest_codes_take_no_shrinkage():
 def test_codes_from_cooccurrence_start_at_once_at_the_embeddings_scale():
     settings = QuantizerSettings(code_sizes=(500,), assignment="cooccurrence")
     made = FixedCodes(settings, 8, 1000)
-    assert made.settings.first_epoch == 0
+    assert settings.first_epoch == made.settings.first_epoch == 0
     made.take_from(torch.randn(1000, 3), 0)
     made.initialize(0.02 * torch.randn(1000, 8), 0)
     assert made.codebooks[0].std().item() == pytest.approx(0.02, rel=0.05)
