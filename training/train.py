@@ -20,7 +20,7 @@ from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
 from training.cooccurrence import fitting_sizes, give_cooccurrence_codes
 from training.datasets import Data, load_data
-from training.linear_part import add_linear_part
+from training.linear_part import add_linear_part, wants_linear_part
 from training.loop import (
     LoopPlan,
     Progress,
@@ -102,7 +102,7 @@ def run_training(
     # That mode also fills every new tensor with NaN first, a twentieth of BPRMF's time.
     torch.utils.deterministic.fill_uninitialized_memory = False
     task = prepare_task(data, settings.seed, settings.task_options).to(device)
-    settings = _fit_code_sizes(settings, task)
+    settings = _fit_code_sizes(settings, task, watcher)
     objective = _new_objective(settings, task, watcher)
     if place.codes_from is not None:
         _take_codes(objective, task, place.codes_from, settings)
@@ -177,13 +177,16 @@ def _resumable_run(place: Place, fingerprint: str) -> str | None:
     return run_id
 
 
-def _fit_code_sizes(settings: RunSettings, task: PreparedTask) -> RunSettings:
+def _fit_code_sizes(settings: RunSettings, task: PreparedTask, watcher: Watcher) -> RunSettings:
     """Have no more codes from co-occurrence, or random ones, than the data can fill."""
     fitted = {}
     names = {"item": "quantizer", "user": "user_quantizer"}
     for entity, quantizer in settings.quantizers().items():
         if quantizer.assignment in {"cooccurrence", "random"}:
             sizes = fitting_sizes(quantizer.code_sizes, len(task.vocabularies()[entity]))
+            if sizes != quantizer.code_sizes:
+                asked, had = (",".join(map(str, some)) for some in (quantizer.code_sizes, sizes))
+                watcher.warn(f"the {entity}s are too few for {asked} codes: they get {had}")
             fitted[names[entity]] = quantizer.model_copy(update={"code_sizes": sizes})
     return settings.model_copy(update=fitted)
 
@@ -205,6 +208,7 @@ def _new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) 
         sizes.get("user"),
         settings.user_quantizer,
     )
+    wants_linear_part(recommender)  # refused now, not after hours of training
     choose_sparse_tables(recommender, settings.training)
     task.start(recommender, settings.seed, watcher.warn)
     give_cooccurrence_codes(recommender, task, settings.seed)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from cove.artifact import read_artifact
-from tests.training.worlds import CLICKS_SMALL, SMALL, planted_clicks, planted_file, run_at
+from tests.training.worlds import CLICKS_SMALL, SMALL, Watcher, planted_clicks, planted_file, run_at
 from training.cooccurrence import fitting_sizes, spectral_embeddings
 from training.resolving import resolve
 
@@ -78,7 +78,9 @@ def test_users_and_items_of_clicks_get_theirs_and_no_more_than_they_can_fill(
     values = CLICKS_SMALL | COOCCURRENCE
     del values["code_prediction_weight"]
     settings = resolve("deepfm", str(file), (900,), 0, values, user_code_sizes=(2,))
-    manifest = run_at(tmp_path / "made", settings)
+    watcher = Watcher()
+    manifest = run_at(tmp_path / "made", settings, watcher)
+    assert watcher.warnings[0] == "the items are too few for 900 codes: they get 26"
     assert manifest.quantizers["item"]["code_sizes"] == [26]  # of 40
     users = read_artifact(tmp_path / "made").users
     assert users is not None

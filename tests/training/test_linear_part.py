@@ -7,12 +7,13 @@ import torch
 
 from cove.artifact import read_artifact
 from cove.batches import ListBatch, pad_lists
+from cove.errors import SettingsError
 from cove.recommenders.bag import Bag, BagSettings
 from cove.vocabulary import NUM_SPECIAL
 from tests.training.worlds import planted_file, run_at
 from training.datasets import ListFilter, load_lists
 from training.evaluation.baselines import Ease
-from training.linear_part import SCALES, add_linear_part
+from training.linear_part import SCALES, add_linear_part, wants_linear_part
 from training.resolving import resolve
 from training.tasks.list_completion import ListCompletion, prepare
 
@@ -45,6 +46,15 @@ def test_without_the_setting_nothing_is_added(task: ListCompletion) -> None:
     before = dict(made.state_dict())
     add_linear_part(made, task)
     assert made.state_dict().keys() == before.keys()
+
+
+def test_too_many_items_are_refused_before_training(
+    task: ListCompletion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ease, "MOST_ITEMS", 79)
+    with pytest.raises(SettingsError, match="takes at most 79: got 80"):
+        wants_linear_part(untrained(task, linear=True))
+    assert not wants_linear_part(untrained(task))
 
 
 def test_a_trained_bag_keeps_its_linear_part_in_the_artifact(tmp_path: Path) -> None:
