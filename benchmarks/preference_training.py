@@ -49,7 +49,7 @@ import cove  # first: it sets how OpenMP's threads wait
 
 # isort: split
 import torch
-from sequential_training import Worker
+from sequential_training import Worker, answer_requests
 from torch import Tensor
 
 from cove.objective import Objective, ObjectiveSettings
@@ -201,14 +201,7 @@ def work(job: Job) -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     trainer = Trainer(job)
-    print(json.dumps(trainer.about), flush=True)
-    for line in sys.stdin:
-        request = json.loads(line)
-        if "evaluate" in request:
-            answer = trainer.evaluate(request["evaluate"])
-        else:
-            answer = trainer.block(request["batches"])
-        print(json.dumps(answer), flush=True)
+    answer_requests(trainer, trainer.about)
 
 
 def compare(sides: list[Worker], batches: list[int], repeats: int) -> str:

@@ -24,9 +24,9 @@ NAMES = {"sasrec": "SASRec", "gru4rec": "GRU4Rec", "bert4rec": "BERT4Rec"}
 class Block:
     """The next batches of an endless run over the training rows, as one epoch of RecBole's loop."""
 
-    def __init__(self, loader: object) -> None:
-        self.loader, self.shuffle = loader, False
-        self.batches, self.size = iter(loader), 0
+    def __init__(self, loader: object, batch: int) -> None:
+        self.loader, self.batch, self.shuffle = loader, batch, False
+        self.batches, self.size, self.rows = iter(loader), 0, 0
 
     def __len__(self) -> int:
         return self.size
@@ -37,13 +37,13 @@ class Block:
             if batch is None:
                 self.batches = iter(self.loader)
                 batch = next(self.batches)
+            self.rows += self.batch
             yield batch
 
 
-def settings(job: dict) -> dict:
-    """RecBole's names for what both sides share."""
-    dropout, layers = job["dropout"], job["layers"]
-    both = {
+def shared_settings(job: dict) -> dict:
+    """RecBole's names for what any benchmark asks of it."""
+    return {
         "data_path": job["folder"],
         "seed": job["seed"],
         "reproducibility": True,
@@ -53,16 +53,23 @@ def settings(job: dict) -> dict:
         "show_progress": False,
         "save_dataset": False,
         "checkpoint_dir": job["folder"],
+        "learning_rate": job["learning_rate"],
+        "metrics": ["NDCG"],
+        "topk": [10],
+        "valid_metric": "NDCG@10",
+    }
+
+
+def settings(job: dict) -> dict:
+    """RecBole's names for what both sides share."""
+    dropout, layers = job["dropout"], job["layers"]
+    both = shared_settings(job) | {
         "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
         "MAX_ITEM_LIST_LENGTH": job["length"],
         "train_neg_sample_args": None,
         "loss_type": "CE",
         "train_batch_size": job["batch"],
         "eval_batch_size": 2048,
-        "learning_rate": job["learning_rate"],
-        "metrics": ["NDCG"],
-        "topk": [10],
-        "valid_metric": "NDCG@10",
         "metric_decimal_place": 5,
         "eval_args": {
             "split": {"LS": "valid_and_test"},
@@ -80,26 +87,36 @@ def settings(job: dict) -> dict:
     return both | sizes | dropouts | masks
 
 
-def main() -> None:
-    """Answer until standard input ends."""
+def read_job() -> dict:
+    """The job that the command line holds, for one thread and in silence."""
     job = json.loads(sys.argv[1])
     sys.argv = sys.argv[:1]  # RecBole reads it too
     torch.set_num_threads(1)
     logging.disable(logging.CRITICAL)
-    model_name = NAMES[job["recommender"]]
-    config = Config(model=model_name, dataset="lists", config_dict=settings(job))
+    return job
+
+
+def build(job: dict, model_name: str, dataset_name: str, values: dict) -> tuple:
+    """RecBole's trainer with a new model, and the loaders train, valid and test."""
+    config = Config(model=model_name, dataset=dataset_name, config_dict=values)
     init_seed(job["seed"], True)
-    dataset = create_dataset(config)
-    train, valid, test = data_preparation(config, dataset)
+    loaders = data_preparation(config, create_dataset(config))
     init_seed(job["seed"], True)
-    model = get_model(model_name)(config, train._dataset).to("cpu")
-    if not job["as_shipped"]:  # importing any sequential model turns it on, by way of SINE's file
-        torch.autograd.set_detect_anomaly(False)
+    model = get_model(model_name)(config, loaders[0]._dataset).to("cpu")
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     random.seed(job["seed"])
     np.random.seed(job["seed"])
-    block, epoch = Block(train), 0
-    print(json.dumps({"rows": len(train.dataset), "torch": torch.__version__}), flush=True)
+    return trainer, loaders
+
+
+def answer_requests(trainer: object, block: object, loaders: tuple, about: dict) -> None:
+    """Say what there is to train on, then answer until standard input ends.
+
+    block: the training batches; a request sets its `size`, and it counts its `rows`.
+    """
+    print(json.dumps(about), flush=True)
+    _, valid, test = loaders
+    epoch = 0
     for line in sys.stdin:
         request = json.loads(line)
         if "evaluate" in request:
@@ -107,12 +124,22 @@ def main() -> None:
             result = trainer.evaluate(loader, load_best_model=False, show_progress=False)
             print(json.dumps({"ndcg_at_10": float(result["ndcg@10"])}), flush=True)
             continue
-        block.size = request["batches"]
+        block.size, block.rows = request["batches"], 0
         started = time.process_time()
         loss = trainer._train_epoch(block, epoch)
         seconds, epoch = time.process_time() - started, epoch + 1
-        answer = {"seconds": seconds, "rows": block.size * job["batch"], "loss": loss / block.size}
+        answer = {"seconds": seconds, "rows": block.rows, "loss": loss / block.size}
         print(json.dumps(answer), flush=True)
+
+
+def main() -> None:
+    """Answer until standard input ends."""
+    job = read_job()
+    trainer, loaders = build(job, NAMES[job["recommender"]], "lists", settings(job))
+    if not job["as_shipped"]:  # importing any sequential model turns it on, by way of SINE's file
+        torch.autograd.set_detect_anomaly(False)
+    about = {"rows": len(loaders[0].dataset), "torch": torch.__version__}
+    answer_requests(trainer, Block(loaders[0], job["batch"]), loaders, about)
 
 
 if __name__ == "__main__":

@@ -43,10 +43,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import cove  # first: it sets how OpenMP's threads wait
 
@@ -192,7 +192,22 @@ def work(job: Job) -> None:
     """Be a worker: answer each line of standard input with one of JSON."""
     torch.set_num_threads(1)
     trainer = Trainer(job)
-    print(json.dumps({"rows": len(trainer.rows.tokens), "torch": torch.__version__}), flush=True)
+    answer_requests(trainer, {"rows": len(trainer.rows.tokens), "torch": torch.__version__})
+
+
+class Answers(Protocol):
+    """What a worker trains with, and measures by."""
+
+    def block(self, batches: int) -> dict[str, float]:
+        """Train on so many batches."""
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """NDCG@10 of a split."""
+
+
+def answer_requests(trainer: Answers, about: Mapping[str, object]) -> None:
+    """Say what there is to train on, then answer each line of standard input with one of JSON."""
+    print(json.dumps(about), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
         if "evaluate" in request:

@@ -38,7 +38,7 @@ def give_cooccurrence_codes(recommender: Recommender, task: PreparedTask, seed: 
     }
     if not wanting:
         return
-    owners, items = (part.cpu() for part in task.occurrences())
+    owners, items = (part.cpu() for part in task.owners_and_items())
     vocabularies = task.vocabularies()
     num_owners = len(vocabularies["user"]) if "user" in vocabularies else int(owners.max()) + 1
     found = spectral_embeddings(owners, items, (num_owners, len(vocabularies["item"])), seed)

@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cove.batches import PairBatch
-from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction, UserItemRecommender
 from cove.vocabulary import NUM_SPECIAL
 
@@ -21,16 +20,7 @@ from cove.vocabulary import NUM_SPECIAL
 class PreferenceModel(UserItemRecommender):
     """Scores items for known users, by what it learned of both."""
 
-    def __init__(
-        self,
-        dimensions: int,
-        num_users: int,
-        num_items: int,
-        user_quantizer: QuantizerSettings | None,
-        item_quantizer: QuantizerSettings | None,
-    ) -> None:
-        super().__init__(dimensions, num_users, num_items, user_quantizer, item_quantizer)
-        self._kept: tuple[Hashable, tuple[Tensor, Tensor]] | None = None
+    _kept: tuple[Hashable, tuple[Tensor, Tensor]] | None = None
 
     def ids_in(self, batch: PairBatch) -> Mapping[str, Tensor]:
         return {"user": batch.users, "item": candidates(batch)}

@@ -102,7 +102,7 @@ class ClickThrough:
             one.to(device)
         return self
 
-    def occurrences(self) -> tuple[Tensor, Tensor]:
+    def owners_and_items(self) -> tuple[Tensor, Tensor]:
         """Which user clicked which item in training: numbers from 0, both [n] int64."""
         clicked = self.train.labels > 0
         return self.train.users[clicked] - NUM_SPECIAL, self.train.items[clicked] - NUM_SPECIAL

@@ -104,7 +104,7 @@ class CollaborativeFiltering:
         """Training interactions of each item, [N] int64."""
         return occurrences(self.train.items, self.items)
 
-    def occurrences(self) -> tuple[Tensor, Tensor]:
+    def owners_and_items(self) -> tuple[Tensor, Tensor]:
         """Which user chose which item in training: numbers from 0, both [n] int64."""
         return self.train.users - NUM_SPECIAL, self.train.items - NUM_SPECIAL
 

@@ -122,7 +122,7 @@ class ListCompletion:
         """Occurrences of each item in the training lists, [N] int64."""
         return occurrences(self.train.flat, self.vocabulary)
 
-    def occurrences(self) -> tuple[Tensor, Tensor]:
+    def owners_and_items(self) -> tuple[Tensor, Tensor]:
         """Which training list holds which item: numbers from 0, both [n] int64."""
         sizes = self.train.input_sizes + self.train.target_sizes
         lists = torch.arange(len(sizes), device=sizes.device).repeat_interleave(sizes)
