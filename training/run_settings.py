@@ -17,6 +17,8 @@ from training.datasets import Filter
 from training.optimisation import TrainingSettings
 
 _LATER_FIELDS: dict[str, Any] = {
+    "loss": "bpr",
+    "temperature": 0.15,
     "user_quantizer": None,
     "task_options": {},
     "split": "random",

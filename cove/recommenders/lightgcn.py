@@ -5,12 +5,12 @@
     L = mean of −log σ(s_up − s_un) + λ/2 · mean of (‖u‖² + ‖p‖² + ‖n‖²) of layer 0
 
 (the paper's Eq. 3 to 5, 7 and 15; the norms as in its published code: those of the batch, over its
-size). With COVE, layer 0 is the category-aware embeddings.
+size). With COVE, layer 0 is the category-aware embeddings. `loss=softmax` is that of `bprmf`, on E.
 
 B users, U users and N items in all, V = U + N + special ids, n interactions, D dimensions.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +23,9 @@ from cove.recommenders.base import Prediction
 from cove.recommenders.preferences import (
     PreferenceModel,
     candidates,
+    directions,
     ranking_loss,
+    sampled_softmax,
     squared_norms,
 )
 
@@ -37,6 +39,10 @@ class LightGcnSettings(BaseModel):
     """D."""
     layers: int = Field(default=3, ge=1)
     """K, how far an interaction spreads."""
+    loss: Literal["bpr", "softmax"] = "bpr"
+    """The paper's, or the sampled softmax of cosines over τ."""
+    temperature: float = Field(default=0.15, gt=0)
+    """τ, of `softmax` alone."""
     regularization: float = Field(default=0.0001, ge=0)
     """λ, the paper's."""
 
@@ -114,10 +120,16 @@ class LightGcn(PreferenceModel):
         return torch.cat([users[:, None], items + len(self.users.weight)], dim=1)
 
     def interact(self, user: Tensor, items: Tensor) -> Tensor:
-        return (user[:, None] * items).sum(dim=-1)
+        return (self._scored(user)[:, None] * self._scored(items)).sum(dim=-1)
 
     def interact_all(self, user: Tensor, items: Tensor) -> Tensor:
-        return user @ items.T
+        return self._scored(user) @ self._scored(items).T
+
+    def _scored(self, embeddings: Tensor) -> Tensor:
+        """What a score is the product of."""
+        if self.settings.loss == "bpr":
+            return embeddings
+        return directions(embeddings, self.settings.temperature)
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         rows = self._rows(users, items)
@@ -127,11 +139,19 @@ class LightGcn(PreferenceModel):
     def predict(self, batch: PairBatch) -> Prediction:
         rows, first = self._rows(batch.users, candidates(batch)), self._first_layer()
         last = F.embedding(rows, self._spread(first))
-        loss = ranking_loss(self.interact(last[:, 0], last[:, 1:]))
+        loss = self._ranking_loss(batch, last)
         if self.settings.regularization:
             own = F.embedding(rows, first)
             loss = loss + self.settings.regularization * squared_norms(own[:, 0], own[:, 1:])
         return Prediction(loss)
+
+    def _ranking_loss(self, batch: PairBatch, last: Tensor) -> Tensor:
+        """The loss of E [B, 2 + K, D] of users, positives and negatives."""
+        if self.settings.loss == "bpr":
+            return ranking_loss(self.interact(last[:, 0], last[:, 1:]))
+        scored, ids = self._scored(last), (batch.positives, batch.negatives.flatten())
+        items = torch.cat([scored[:, 1], scored[:, 2:].flatten(end_dim=1)])
+        return sampled_softmax(scored[:, 0], items, *ids, self.items.num_entities)
 
 
 class _Graph(NamedTuple):

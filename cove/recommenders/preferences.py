@@ -3,6 +3,7 @@
 B users, M items of each, K of them negatives, D dimensions, U users, N items.
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from itertools import chain
@@ -94,6 +95,28 @@ def candidates(batch: PairBatch) -> Tensor:
 def ranking_loss(scores: Tensor) -> Tensor:
     """−log σ(s_up − s_un) of scores [B, 1 + K], positive first; the mean over B and K."""
     return F.softplus(scores[:, 1:] - scores[:, :1]).mean()
+
+
+def sampled_softmax(
+    user: Tensor, items: Tensor, positives: Tensor, negatives: Tensor, num_items: int
+) -> Tensor:
+    """−log of the positive's share among all items, Σ over these estimated from the batch's
+    negatives, which all its users have in common; the mean over B.
+
+        −s_up + log [exp s_up + N / M Σ over the negatives n but p of exp s_un]
+
+    user: [B, D]; items: [B + M, D], those of `positives` [B], then those of `negatives` [M], int64
+    indices of items; scores are products.
+    """
+    own = (user * items[: len(user)]).sum(dim=1)  # [B]
+    scores = user @ items[len(user) :].T + math.log(num_items / len(negatives))  # [B, M]
+    scores = scores.masked_fill(negatives == positives[:, None], -torch.inf)
+    return (torch.cat([own[:, None], scores], dim=1).logsumexp(dim=1) - own).mean()
+
+
+def directions(embeddings: Tensor, temperature: float) -> Tensor:
+    """Embeddings [..., D] at the length 1 / √τ: a product of two is their cosine over τ."""
+    return F.normalize(embeddings, dim=-1) / math.sqrt(temperature)
 
 
 def squared_norms(user: Tensor, items: Tensor) -> Tensor:
