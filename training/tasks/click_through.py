@@ -24,6 +24,7 @@ from cove.vocabulary import NUM_SPECIAL, PAD, Vocabulary
 from training.datasets.clicks import ClickData
 from training.datasets.splitting import ClickSplit, split_clicks
 from training.datasets.stats import click_stats
+from training.evaluation import thirds
 from training.evaluation.click_metrics import metrics_by_user, overall_metrics
 from training.evaluation.metrics import mean_metrics
 from training.tasks.indexing import (
@@ -115,20 +116,34 @@ class ClickThrough:
 
     def evaluate(self, recommender: ClickScorer, split: str) -> dict[str, float]:
         """Every metric of a split ("valid" or "test")."""
-        return self._evaluate(recommender, split)[0]
+        samples: SampleSet = getattr(self, split)
+        return measure(score_samples(recommender, samples), samples)[0]
 
     def test_metrics(self, recommender: ClickScorer) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Test metrics; and those of each user of the data, [U] in the data's order, NaN where a
-        user has no such metric."""
-        return self._evaluate(recommender, "test")
+        """Test metrics, AUC within a user also by thirds of the items; and those of each user of
+        the data, [U] in the data's order, NaN where a user has no such metric."""
+        scores = score_samples(recommender, self.test)
+        metrics, found = measure(scores, self.test)
+        by_user = self._over_all_users(found, self.test.owners)
+        third = thirds.thirds(self._popularity()).to(scores.device)
+        known = self.test.items != PAD
+        for number, name in enumerate(thirds.OF_ITEMS):
+            rows = known.nonzero().squeeze(1)
+            rows = rows[third[self.test.items[rows] - NUM_SPECIAL] == number]
+            part = self.test.labels[rows], self.test.owners[rows]
+            auc = {f"user_auc_of_{name}": metrics_by_user(scores[rows], *part)["user_auc"]}
+            by_user |= self._over_all_users(auc, part[1])
+            metrics |= mean_metrics({each: by_user[each] for each in auc})
+        return metrics, by_user
 
-    def _evaluate(
-        self, recommender: ClickScorer, split: str
-    ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        samples: SampleSet = getattr(self, split)
-        metrics, found = measure(score_samples(recommender, samples), samples)
-        users = samples.owners.unique()  # ascending, as `found`
-        return metrics, over_all_users(found, users, len(self.data.user_ids))
+    def _over_all_users(self, found: dict[str, Tensor], owners: Tensor) -> dict[str, Tensor]:
+        """Values of the distinct users among `owners`, ascending."""
+        return over_all_users(found, owners.unique(), len(self.data.user_ids))
+
+    def _popularity(self) -> Tensor:
+        """Clicks of each item in training, [N] int64."""
+        clicked = self.train.labels.cpu() > 0
+        return occurrences(self.train.items.cpu()[clicked], self.items)
 
     def baseline_metrics(self) -> dict[str, dict[str, float]]:
         """Test metrics of the simplest baseline: each item's click rate in training."""
@@ -154,9 +169,8 @@ class ClickThrough:
         recommender.average_unknown()
         clicked = self.train.labels.cpu() > 0
         of_users = occurrences(self.train.users.cpu()[clicked], self.users)
-        of_items = occurrences(self.train.items.cpu()[clicked], self.items)
         return {
-            "item": tables_of_items(recommender.items, self.items, of_items, self.data),
+            "item": tables_of_items(recommender.items, self.items, self._popularity(), self.data),
             "user": entity_tables(recommender.users, self.users, of_users),
         }
 

@@ -22,6 +22,7 @@ from cove.vocabulary import NUM_SPECIAL, PAD, Vocabulary
 from training.datasets.interactions import InteractionData
 from training.datasets.splitting import leave_one_out
 from training.datasets.stats import interaction_stats
+from training.evaluation import thirds
 from training.evaluation.histories import Histories
 from training.evaluation.metrics import mean_metrics
 from training.evaluation.preference_baselines import MostPopular, PreferenceBaseline
@@ -134,9 +135,14 @@ class CollaborativeFiltering:
     def test_metrics(
         self, recommender: PreferenceBaseline
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Test metrics; and those of each user of the data, [U] in the data's order, NaN where
-        nothing of a user was held out."""
+        """Test metrics, also by thirds of items and of users' histories; and those of each user of
+        the data, [U] in the data's order, NaN where nothing of a user was held out."""
         found = self._measure(recommender, "test")
+        targets, histories = self.test.targets.cpu(), self.histories()
+        lengths = histories.starts.diff()[self.test.users.cpu()]
+        ndcg, popularity = found[thirds.NDCG], self.popularity().cpu()
+        found |= thirds.of_wanted_items(ndcg, targets, popularity)
+        found |= thirds.of_lengths(ndcg, lengths, "histories")
         by_user = over_all_users(found, self.test.owners, len(self.data.user_ids))
         return mean_metrics(by_user), by_user
 

@@ -20,6 +20,7 @@ from training.categories import give_categories
 from training.datasets.splitting import split_lists
 from training.datasets.stats import list_stats
 from training.datasets.tables import ListData
+from training.evaluation import thirds
 from training.evaluation.baselines import ItemCooccurrence, MostPopular
 from training.evaluation.metrics import mean_metrics, metrics_by_list
 from training.tasks.indexing import occurrences, sorted_vocabulary, tables_of_items
@@ -144,8 +145,12 @@ class ListCompletion:
     def test_metrics(
         self, recommender: ListCompleter
     ) -> tuple[dict[str, float], dict[str, Tensor]]:
-        """Test metrics, and each of them by list."""
-        by_list = self.evaluate_lists(recommender, "test")
+        """Test metrics, also by thirds of items and of lists; and each of them by list."""
+        ranked, targets = rank_lists(recommender, self.test, max(CUTOFFS))
+        by_list = metrics_by_list(ranked, targets, CUTOFFS)
+        lengths = self.test.input_sizes.cpu()
+        by_list |= thirds.of_wanted_sets(ranked, targets, self.popularity().cpu())
+        by_list |= thirds.of_lengths(by_list[thirds.NDCG], lengths, "lists")
         return mean_metrics(by_list), by_list
 
     def baseline_metrics(self) -> dict[str, dict[str, float]]:
