@@ -29,7 +29,7 @@ class Levels(BaseModel):
 
 
 class ItemSummary(BaseModel):
-    """An item in a row of items. `distance`: of its own embedding to the code."""
+    """An item in a row of items. `distance`: of its embedding to the code."""
 
     item: str | int
     title: str | None = None
@@ -38,7 +38,7 @@ class ItemSummary(BaseModel):
 
 
 class UserSummary(BaseModel):
-    """A user in a row of users. `distance`: of the user's own embedding to the code."""
+    """A user in a row of users. `distance`: of the embedding to the code."""
 
     user: str | int
     popularity: int

@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from cove.embedding import EntityEmbedding
+from cove.quantization import FixedCodes
 from cove.vocabulary import NUM_SPECIAL, Vocabulary
 
 
@@ -43,7 +44,7 @@ class EntityTables:
     embeddings: Tensor  # [N, D], z_c
     codes: Tensor  # [N, H] int64
     parents: list[Tensor]  # H − 1 times [v]
-    codebooks: list[Tensor]  # H times [v, D]
+    codebooks: list[Tensor]  # H times [v, D]; of fixed codes the means of their entities' z_c
     popularity: Tensor  # [N] int64, occurrences in training; of clicks the positive ones
     titles: list[str] | None = None
     categories: list[list[str]] | None = None
@@ -60,19 +61,31 @@ def entity_tables(
     categories: list[list[str]] | None = None,
 ) -> EntityTables:
     """Freeze trained embeddings into tables."""
-    quantizer = embedding.quantizer
+    quantizer, codes = embedding.quantizer, embedding.codes().cpu()
+    embeddings = embedding.all()[NUM_SPECIAL:].detach().cpu().clone()
+    parents, codebooks = [], []
+    if quantizer is not None:
+        parents = [parent.cpu().clone() for parent in quantizer.parents()]
+        codebooks = [book.detach().cpu().clone() for book in quantizer.codebooks]
+    if isinstance(quantizer, FixedCodes):
+        levels = zip(codes.unbind(dim=1), quantizer.settings.code_sizes, strict=True)
+        codebooks = [_means(embeddings, level, size) for level, size in levels]
     return EntityTables(
         vocabulary=vocabulary,
-        embeddings=embedding.all()[NUM_SPECIAL:].detach().cpu().clone(),
-        codes=embedding.codes().cpu(),
-        parents=[] if quantizer is None else [p.cpu().clone() for p in quantizer.parents()],
-        codebooks=[]
-        if quantizer is None
-        else [book.detach().cpu().clone() for book in quantizer.codebooks],
+        embeddings=embeddings,
+        codes=codes,
+        parents=parents,
+        codebooks=codebooks,
         popularity=popularity.cpu(),
         titles=titles,
         categories=categories,
     )
+
+
+def _means(embeddings: Tensor, codes: Tensor, size: int) -> Tensor:
+    """The mean embedding of each code's entities, [size, D], 0 where there are none."""
+    sums = embeddings.new_zeros(size, embeddings.shape[1]).index_add_(0, codes, embeddings)
+    return sums / torch.bincount(codes, minlength=size).clamp(min=1)[:, None]
 
 
 def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:

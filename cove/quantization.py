@@ -22,8 +22,9 @@ class QuantizerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    code_sizes: tuple[int, ...] = Field(min_length=1)
-    """Codes per level, v¹ > v² > …, fine to coarse."""
+    code_sizes: tuple[int, ...]
+    """Codes per level, v¹ > v² > …, fine to coarse; () leaves them to training, which knows how
+    many entities there are."""
     alpha: float = Field(default=0.5, ge=0)
     """α of Eq. 4: weight of the average code beside the entity's own embedding. The paper's best
     were 0.6 and 1; FANS on `aotm` preferred 0.5 to 1 (validation N@10 .0689 against .0670)."""
@@ -37,6 +38,9 @@ class QuantizerSettings(BaseModel):
     """Nearest code (Eq. 1); or codes fixed before training: `cooccurrence` those that k-means
     finds in who occurs with whom in the training data, and the controls, `random` random ones and
     `given` those of the embeddings of a trained model (`FixedCodes.take_from`)."""
+    averaged_levels: int = Field(default=0, ge=0)
+    """Levels of fixed codes, from the finest, that z̄ is the average of; coarser ones are there to
+    browse. 0: all, as in Eq. 3."""
     shrinkage: float = Field(default=0.0, ge=0)
     """λ of fixed codes' own loss, in Eq. 6's place: mean of λ/2 (‖z‖² + ‖z̄‖²). What is shared
     pays once for all who share it, so that an entity seldom seen stays near its code."""
@@ -50,11 +54,18 @@ class QuantizerSettings(BaseModel):
     """Training steps between two revivals of dead codes; 0 never revives."""
 
     @model_validator(mode="after")
-    def _shrinks_fixed_codes_alone(self) -> Self:
-        if self.shrinkage and self.assignment == "nearest":
+    def _keeps_to_its_assignment(self) -> Self:
+        if self.assignment != "nearest":
+            return self
+        if self.shrinkage:
             raise ValueError(
                 "shrinkage is for fixed codes (assignment=cooccurrence); nearest codes have "
                 "commitment_weight"
+            )
+        if self.averaged_levels:
+            raise ValueError(
+                "averaged_levels is for fixed codes (assignment=cooccurrence); nearest codes "
+                "average all levels (Eq. 3)"
             )
         return self
 
@@ -68,7 +79,7 @@ class QuantizerSettings(BaseModel):
     @classmethod
     def _fall_strictly(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
         falls = all(fine > coarse for fine, coarse in pairwise(sizes))
-        if not falls or min(sizes, default=0) < 1:
+        if not falls or min(sizes, default=1) < 1:
             raise ValueError(f"code_sizes must fall strictly, fine to coarse: got {sizes}")
         return sizes
 
@@ -119,6 +130,8 @@ class CascadedQuantizer(nn.Module):
 
     def __init__(self, settings: QuantizerSettings, dimensions: int) -> None:
         super().__init__()
+        if not settings.code_sizes:
+            raise ValueError("code_sizes must hold a level at least: got ()")
         self.settings = settings
         self.codebooks = nn.ParameterList(
             nn.Parameter(torch.zeros(size, dimensions)) for size in settings.code_sizes
@@ -243,6 +256,8 @@ class FixedCodes(CascadedQuantizer):
         if settings.assignment == "cooccurrence":
             changes["initialization"] = "normal"  # there is nothing to wait for
         super().__init__(settings.model_copy(update=changes), dimensions)
+        averaged = settings.averaged_levels or len(settings.code_sizes)
+        self.codebooks = self.codebooks[:averaged]
         self.register_buffer("fixed", torch.zeros(num_entities, dtype=torch.int64))
         self.register_buffer("taken", torch.tensor(False))
         for level, size in enumerate(settings.code_sizes[:-1]):

@@ -39,7 +39,9 @@ def train_command(
     ] = None,
     code_sizes: Annotated[
         str | None,
-        typer.Option("--cove", "--item-cove", help="COVE on items: codes per level, like 500,10."),
+        typer.Option(
+            "--cove", "--item-cove", help="COVE on items: auto, or codes a level: 500,10."
+        ),
     ] = None,
     user_code_sizes: Annotated[
         str | None, typer.Option("--user-cove", help="COVE on users, where a task knows them.")
@@ -183,10 +185,10 @@ def _print_metrics(metrics: dict[str, dict[str, float]]) -> None:
 
     names = tuple(dict.fromkeys(name for values in metrics.values() for name in values))
     rows = [
-        (source, *(f"{values[name]:.4f}" if name in values else "" for name in names))
-        for source, values in metrics.items()
+        (name, *(f"{found[name]:.4f}" if name in found else "" for found in metrics.values()))
+        for name in names
     ]
-    print_table(("split or baseline", *names), rows)
+    print_table(("metric", *metrics), rows)
 
 
 def _add_groups() -> None:

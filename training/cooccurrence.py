@@ -18,16 +18,6 @@ DIMENSIONS = 128
 """Singular vectors that codes are found in; `toys` and `aotm` have 10,000 entities."""
 
 
-def fitting_sizes(sizes: tuple[int, ...], entities: int) -> tuple[int, ...]:
-    """Code sizes cut to two thirds of the entities, without levels that then do not fall.
-
-    Beyond that most codes would have one entity, and share nothing. `toys`, BPRMF, validation
-    N@10 with 4,000 and with 8,000 codes of its 11,876 items: .0356, .0369; without, .0351.
-    """
-    first = min(sizes[0], max(1, 2 * entities // 3))
-    return (first, *(size for size in sizes[1:] if size < first))
-
-
 def give_cooccurrence_codes(recommender: Recommender, task: PreparedTask, seed: int) -> None:
     """Fix the codes of each entity whose quantizer asks for it."""
     wanting = {

@@ -18,6 +18,7 @@ from training.datasets import (
     default_filter,
     default_interaction_filter,
 )
+from training.forms import DEFAULT, settings_of_form
 from training.optimisation import TrainingSettings
 from training.run_settings import RunSettings
 from training.tasks import FILTERS
@@ -68,8 +69,9 @@ def resolve(
 ) -> RunSettings:
     """Sort named values into the groups that they belong to, and check them all.
 
-    code_sizes, user_code_sizes: of COVE on items and on users; codes_from: the id of a trained
-    model that gives the codes, which then never change.
+    code_sizes, user_code_sizes: of COVE on items and on users, () for what suits the data, None
+    where it is off; values: settings by name, and `form`, one of `FORMS`; codes_from: the id of a
+    trained model that gives the codes, which then never change.
 
     Raises:
         SettingsError: an unknown recommender or name, or a value that its rule forbids.
@@ -79,11 +81,19 @@ def resolve(
         raise SettingsError(
             f"recommender must be one of {', '.join(RECOMMENDERS)}: got {recommender!r}"
         )
-    if user_code_sizes and entry.task == LISTS:
+    if user_code_sizes is not None and entry.task == LISTS:
         raise SettingsError(f"{recommender} knows no users: --user-cove is not for lists")
     kind = _TASKS[entry.task]
-    given = _sort(values, _groups(entry))
-    _check_quantizer(given["quantizer"], code_sizes or user_code_sizes, codes_from)
+    named = dict(values)
+    form = named.pop("form", None)
+    given = _sort(named, _groups(entry))
+    is_on = code_sizes is not None or user_code_sizes is not None
+    _check_quantizer(given["quantizer"], form, is_on, codes_from)
+    if is_on:
+        evolves = given["quantizer"].get("assignment") == "nearest"
+        form = form or ("evolving" if evolves else DEFAULT)
+        of_form = _sort(settings_of_form(form, entry.task), _groups(entry))
+        given = {group: of_form[group] | given[group] for group in given}
     try:
         rule = FILTERS[entry.task](**(kind.default_filter(data).model_dump() | given["filter"]))
         model = entry.settings.model_validate(_follow(entry, rule) | given["model"])
@@ -139,15 +149,15 @@ def _sort(
 
 
 def _check_quantizer(
-    given: dict[str, Any], code_sizes: tuple[int, ...] | None, codes_from: str | None
+    given: dict[str, Any], form: object, is_on: bool, codes_from: str | None
 ) -> None:
     if codes_from is not None:
         given["assignment"] = "given"
     elif given.get("assignment") == "given":
         raise SettingsError("assignment=given needs a trained model: name it with --codes-from")
-    if code_sizes is None and given:
-        name = next(iter(given))
-        raise SettingsError(f"{name} belongs to COVE, which is off: add --cove, like --cove 500,10")
+    if not is_on and (given or form is not None):
+        name = next(iter(given), "form")
+        raise SettingsError(f"{name} belongs to COVE, which is off: add --cove, like --cove auto")
 
 
 def _follow(entry: Entry, rule: BaseModel) -> dict[str, Any]:
@@ -161,7 +171,7 @@ def _follow(entry: Entry, rule: BaseModel) -> dict[str, Any]:
 def _quantizer(
     code_sizes: tuple[int, ...] | None, epochs: int, given: Mapping[str, Any]
 ) -> QuantizerSettings | None:
-    if not code_sizes:
+    if code_sizes is None:
         return None
     warmup = min(_FIELDS["warmup_epochs"].default, epochs - 1)  # a short run has codes
     quantizer = QuantizerSettings(code_sizes=code_sizes, **{"warmup_epochs": warmup} | dict(given))

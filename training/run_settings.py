@@ -26,6 +26,7 @@ _LATER_FIELDS: dict[str, Any] = {
     "linear": False,
     "linear_regularization": 50.0,
     "shrinkage": 0.0,
+    "averaged_levels": 0,
 }
 """Settings that came after the first artifacts: at these values they leave fingerprints alone."""
 
@@ -78,12 +79,14 @@ class RunSettings(BaseModel):
 
 
 def parse_code_sizes(text: str) -> tuple[int, ...]:
-    """Code sizes as the command line spells them: "500,10"."""
+    """Code sizes as the command line spells them: "500,10"; none for "auto"."""
+    if text == "auto":
+        return ()
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
         raise SettingsError(
-            f"code sizes are whole numbers with commas between, like 500,10: got {text!r}"
+            f"code sizes are auto, or whole numbers with commas between, like 500,10: got {text!r}"
         ) from None
 
 

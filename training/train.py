@@ -18,7 +18,8 @@ from cove.errors import CoveError, SettingsError
 from cove.objective import Objective
 from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
-from training.cooccurrence import fitting_sizes, give_cooccurrence_codes
+from training.code_sizes import fit_code_sizes
+from training.cooccurrence import give_cooccurrence_codes
 from training.datasets import Data, load_data
 from training.linear_part import add_linear_part, wants_linear_part
 from training.loop import (
@@ -102,7 +103,7 @@ def run_training(
     # That mode also fills every new tensor with NaN first, a twentieth of BPRMF's time.
     torch.utils.deterministic.fill_uninitialized_memory = False
     task = prepare_task(data, settings.seed, settings.task_options).to(device)
-    settings = _fit_code_sizes(settings, task, watcher)
+    settings = fit_code_sizes(settings, task, watcher)
     objective = _new_objective(settings, task, watcher)
     if place.codes_from is not None:
         _take_codes(objective, task, place.codes_from, settings)
@@ -175,20 +176,6 @@ def _resumable_run(place: Place, fingerprint: str) -> str | None:
         )
     run_id: str = content["run_id"]
     return run_id
-
-
-def _fit_code_sizes(settings: RunSettings, task: PreparedTask, watcher: Watcher) -> RunSettings:
-    """Have no more codes from co-occurrence, or random ones, than the data can fill."""
-    fitted = {}
-    names = {"item": "quantizer", "user": "user_quantizer"}
-    for entity, quantizer in settings.quantizers().items():
-        if quantizer.assignment in {"cooccurrence", "random"}:
-            sizes = fitting_sizes(quantizer.code_sizes, len(task.vocabularies()[entity]))
-            if sizes != quantizer.code_sizes:
-                asked, had = (",".join(map(str, some)) for some in (quantizer.code_sizes, sizes))
-                watcher.warn(f"the {entity}s are too few for {asked} codes: they get {had}")
-            fitted[names[entity]] = quantizer.model_copy(update={"code_sizes": sizes})
-    return settings.model_copy(update=fitted)
 
 
 def _new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) -> Objective:

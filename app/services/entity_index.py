@@ -27,7 +27,7 @@ class Level:
     sizes: Tensor  # [v], entities of each code
     popularity: Tensor  # [v], occurrences of those entities in training
     parents: Tensor | None  # [v], codes one level up
-    distances: Tensor  # [N], each entity's own embedding to its code
+    distances: Tensor  # [N], each entity to its code
     starts: Tensor  # [v + 1], where a code's rows begin in the two orders
     by_popularity: Tensor  # [N] rows, code after code, the most popular first
     by_closeness: Tensor  # [N] rows, code after code, the closest first
@@ -46,7 +46,7 @@ class Level:
 class EntityIndex:
     """One entity's tables of one model; it never changes.
 
-    own: [N, D], the entities' own embeddings, z of Eq. 4.
+    own: [N, D], what distances to codes are measured from.
     """
 
     def __init__(self, model_id: str, entity: Entity, tables: EntityTables, own: Tensor) -> None:

@@ -4,7 +4,7 @@ import torch
 
 from app.services.entity_index import Entity, EntityIndex
 from cove.artifact import Artifact, Manifest
-from cove.entity_tables import SeenItems
+from cove.entity_tables import EntityTables, SeenItems
 from cove.errors import ArtifactError
 from cove.recommenders import RECOMMENDERS, Recommender
 from cove.recommenders.preferences import PreferenceModel
@@ -30,18 +30,24 @@ class ServedModel:
             )
         if isinstance(self.recommender, PreferenceModel):
             self.recommender.score_all(torch.tensor([PAD]))  # its final tables are made once, here
-        self.items = EntityIndex(
-            self.id, "item", artifact.items, artifact.weights["items.weight"][NUM_SPECIAL:]
-        )
+        self.items = _index(artifact, "item", artifact.items)
         self.users: EntityIndex | None = None
         self.seen: SeenItems | None = None
         """The items of each user in training; None where the artifact does not keep them."""
         if artifact.users is not None:
             self.seen = artifact.users.seen
-            self.users = EntityIndex(
-                self.id, "user", artifact.users, artifact.weights["users.weight"][NUM_SPECIAL:]
-            )
+            self.users = _index(artifact, "user", artifact.users)
 
     def entity(self, entity: Entity) -> EntityIndex | None:
         """The tables of an entity; None where the model knows nothing of it."""
         return self.items if entity == "item" else self.users
+
+
+def _index(artifact: Artifact, entity: Entity, tables: EntityTables) -> EntityIndex:
+    """An entity's index; it lies as far from a code as z does (Eq. 1), or, where codes are fixed,
+    as z_c does from the mean of the code's entities."""
+    own = artifact.weights[f"{entity}s.weight"][NUM_SPECIAL:]
+    assignment = artifact.manifest.quantizers.get(entity, {}).get("assignment", "nearest")
+    if assignment != "nearest":
+        own = tables.embeddings
+    return EntityIndex(artifact.manifest.id, entity, tables, own)

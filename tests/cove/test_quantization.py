@@ -153,8 +153,8 @@ def test_sizes_that_do_not_fall_strictly_are_refused_by_name_rule_and_value(size
 
 
 def test_no_sizes_at_all_are_refused():
-    with pytest.raises(ValidationError, match="at least 1 item"):
-        QuantizerSettings(code_sizes=())
+    with pytest.raises(ValueError, match=r"must hold a level at least: got \(\)"):
+        CascadedQuantizer(QuantizerSettings(code_sizes=()), 4)
 
 
 def test_use_and_perplexity_are_those_worked_by_hand():

@@ -218,7 +218,8 @@ def test_what_does_not_fit_gets_one_sentence(
         complete_offline(output, ["1"], 3)
     with pytest.raises(SettingsError, match="fans knows no users: --user-cove is not for lists"):
         resolve("fans", "aotm", None, 0, {}, user_code_sizes=(5,))
-    too_many = resolve("deepfm", str(clicks), None, 0, {}, user_code_sizes=(31,))
+    form = {"form": "evolving"}
+    too_many = resolve("deepfm", str(clicks), None, 0, form, user_code_sizes=(31,))
     with pytest.raises(SettingsError, match="must not exceed the 30 users of the training data"):
         run_at(tmp_path / "model", too_many)
     with pytest.raises(CoveError, match="has no embeddings that COVE could be on"):
@@ -232,10 +233,11 @@ def test_what_does_not_fit_gets_one_sentence(
 
 
 def test_settings_that_came_later_leave_the_fingerprint_of_a_list_run_alone() -> None:
-    plain, aware = resolve("caser", "aotm", None, 0, {}), resolve("fans", "aotm", (500, 10), 0, {})
+    old = {"form": "evolving"}
+    plain, aware = resolve("caser", "aotm", None, 0, {}), resolve("fans", "aotm", (500, 10), 0, old)
     assert plain.fingerprint("x").startswith("92c92cc9f5f2")  # of the version before clicks
     assert aware.fingerprint("x").startswith("e541fededde5")
-    changed = resolve("fans", "aotm", (500, 10), 0, {"row_sparse": "never"})
+    changed = resolve("fans", "aotm", (500, 10), 0, old | {"row_sparse": "never"})
     assert changed.fingerprint("x") != aware.fingerprint("x")
 
 

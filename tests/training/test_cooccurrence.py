@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from cove.artifact import read_artifact
 from tests.training.worlds import CLICKS_SMALL, SMALL, Watcher, planted_clicks, planted_file, run_at
-from training.cooccurrence import fitting_sizes, spectral_embeddings
+from training.cooccurrence import spectral_embeddings
 from training.resolving import resolve
 
 COOCCURRENCE: dict[str, object] = {
-    "assignment": "cooccurrence", "initialization": "kmeans", "epochs": 1, "shrinkage": 0.01,
+    "form": "default", "initialization": "kmeans", "epochs": 1, "shrinkage": 0.01,
     "code_prediction_weight": 0.0,
 }  # fmt: skip
 
@@ -41,21 +40,6 @@ def test_the_seed_alone_decides_the_embeddings() -> None:
 def test_a_single_owner_leaves_nothing_to_tell_items_apart() -> None:
     of_owners, of_items = spectral_embeddings(torch.tensor([0, 0]), torch.tensor([0, 1]), (1, 2), 0)
     assert of_owners.abs().sum() == of_items.abs().sum() == 0
-
-
-@pytest.mark.parametrize(
-    ("sizes", "entities", "expected"),
-    [
-        ((8000,), 11876, (7917,)),
-        ((500, 10), 6000, (500, 10)),
-        ((500, 400, 10), 300, (200, 10)),
-        ((5,), 1, (1,)),
-    ],
-)
-def test_there_are_at_most_two_thirds_as_many_codes_as_entities(
-    sizes: tuple[int, ...], entities: int, expected: tuple[int, ...]
-) -> None:
-    assert fitting_sizes(sizes, entities) == expected
 
 
 def test_lists_of_planted_groups_give_each_group_a_code(tmp_path: Path) -> None:

@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cove.errors import SettingsError
+from cove.quantization import QuantizerSettings
 from cove.recommenders import RECOMMENDERS
 from training.resolving import resolve
 from training.run_settings import RunSettings, parse_code_sizes, parse_overrides, read_settings_file
 
 
 def resolved(**values: object) -> RunSettings:
-    return resolve("fans", "aotm", (500, 10), 0, values)
+    return resolve("fans", "aotm", (500, 10), 0, {"form": "evolving"} | values)
 
 
 def test_each_value_goes_to_the_group_that_knows_its_name() -> None:
@@ -76,11 +77,8 @@ def test_a_wrong_name_or_value_gives_one_sentence(values: dict[str, object], mes
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("sizes", [(10, 500), (10, 10), (0,), (-3,), ()])
+@pytest.mark.parametrize("sizes", [(10, 500), (10, 10), (0,), (-3,)])
 def test_code_sizes_that_do_not_fall_are_refused(sizes: tuple[int, ...]) -> None:
-    if not sizes:
-        assert resolve("fans", "aotm", sizes, 0, {}).quantizer is None
-        return
     with pytest.raises(SettingsError, match="code_sizes") as caught:
         resolve("fans", "aotm", sizes, 0, {})
     assert "\n" not in str(caught.value)
@@ -99,6 +97,49 @@ def test_a_setting_of_another_recommender_is_refused() -> None:
 def test_a_quantizer_setting_without_cove_is_refused() -> None:
     with pytest.raises(SettingsError, match="alpha belongs to COVE, which is off: add --cove"):
         resolve("fans", "aotm", None, 0, {"alpha": 0.5})
+
+
+@pytest.mark.parametrize("recommender", ["fans", "deepfm", "bprmf"])
+def test_cove_has_fixed_codes_from_cooccurrence_unless_another_form_is_asked_for(
+    recommender: str,
+) -> None:
+    made = resolve(recommender, "aotm", (), 0, {}).quantizer
+    assert made is not None
+    assert (made.assignment, made.averaged_levels, made.alpha) == ("cooccurrence", 1, 1.0)
+    assert (made.shrinkage > 0) == (recommender == "bprmf")
+    evolving = resolve(recommender, "aotm", (9,), 0, {"form": "evolving"}).quantizer
+    assert evolving == QuantizerSettings(code_sizes=(9,))
+    assert resolve(recommender, "aotm", (9,), 0, {"assignment": "nearest"}).quantizer == evolving
+
+
+def test_the_papers_form_is_its_text() -> None:
+    run = resolve("fans", "aotm", (500, 10), 0, {"form": "paper", "alpha": 0.6})
+    assert run.quantizer == QuantizerSettings(
+        code_sizes=(500, 10), alpha=0.6, commitment_weight=1.0, gradient="straight_through",
+        loss_reduction="sum", initialization="sample",
+    )  # fmt: skip
+    weights = run.objective.quantization_weight, run.objective.code_prediction_weight
+    assert weights == (1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "values", "message"),
+    [
+        ((9,), {"form": "papre"}, "form must be one of default, evolving, paper: got 'papre'"),
+        (None, {"form": "paper"}, "form belongs to COVE, which is off: add --cove"),
+        ((9,), {"form": "evolving", "averaged_levels": 1}, "averaged_levels is for fixed codes"),
+    ],
+)
+def test_a_form_that_does_not_fit_is_refused(
+    sizes: tuple[int, ...] | None, values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        resolve("fans", "aotm", sizes, 0, values)
+    assert message in str(caught.value)
+
+
+def test_auto_leaves_the_code_sizes_to_the_data() -> None:
+    assert parse_code_sizes("auto") == ()
 
 
 @pytest.mark.parametrize("text", ["", "a", "500;10", "500,", "1.5"])
@@ -172,9 +213,9 @@ def test_the_fingerprint_knows_a_file_by_its_name_alone() -> None:
 
 
 def test_a_warm_up_must_end_before_the_run_does() -> None:
+    values = {"form": "evolving", "warmup_epochs": 3, "epochs": 3}
     with pytest.raises(SettingsError, match=r"warmup_epochs must be below epochs \(3\)"):
-        resolve("fans", "ml100k", (8, 2), 0, {"initialization": "kmeans", "warmup_epochs": 3,
-                                              "epochs": 3})  # fmt: skip
+        resolve("fans", "ml100k", (8, 2), 0, values)
 
 
 def test_given_codes_need_the_model_that_gives_them() -> None:

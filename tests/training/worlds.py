@@ -14,7 +14,7 @@ from training.train import Place, run_training
 SMALL = {
     "dimensions": 16, "heads": 2, "layers": 1, "epochs": 3, "min_count": 1, "batch_size": 16,
     "learning_rate": 0.005, "code_prediction_weight": 1.0, "alpha": 1.0,
-    "initialization": "sample",
+    "initialization": "sample", "form": "evolving",
 }  # fmt: skip
 """Settings of a run that takes a second; it stays the same when a default is tuned."""
 OPTIONS = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
@@ -46,6 +46,7 @@ def small_settings(
 CLICKS_SMALL: dict[str, object] = {
     "dimensions": 8, "widths": [16], "epochs": 3, "batch_size": 16, "learning_rate": 0.03,
     "warmup_steps": 0, "dropout": 0.0, "alpha": 1.0, "initialization": "sample",
+    "form": "evolving",
 }  # fmt: skip
 """Settings of a click-through run that takes a second."""
 

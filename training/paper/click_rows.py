@@ -5,7 +5,7 @@ What a row is tuned to (by validation, never by test) stands here and nowhere el
 
 from typing import Any
 
-from training.paper.rows import Row
+from training.paper.rows import AUTO, Row
 
 _DEEP: dict[str, Any] = {"epochs": 6, "batch_size": 1000, "learning_rate": 0.001, "patience": 2}
 _SHALLOW: dict[str, Any] = {"epochs": 40, "batch_size": 1000, "learning_rate": 0.01}
@@ -26,22 +26,14 @@ _BASELINES = {
 _TITLES = {"dcn": "DCN", "deepfm": "DeepFM", "fibinet": "FiBiNET", "finalmlp": "FinalMLP"}
 
 SIZES = (100,)
-"""Codes of either entity; ml100k has 849 users and 1,641 items after its filter."""
+"""Codes of either entity, where they evolve; ml100k has 849 users and 1,641 items after its
+filter."""
 FORMS = {
-    "user": ("COVE on users", SIZES, None),
-    "item": ("COVE on items", None, SIZES),
-    "both": ("COVE on users and items", SIZES, SIZES),
+    "user": ("COVE on users", AUTO, None),
+    "item": ("COVE on items", None, AUTO),
+    "both": ("COVE on users and items", AUTO, AUTO),
 }
 """What Figure 3 tells apart: title, code sizes of users and of items."""
-COVE_PAPER: dict[str, Any] = {
-    "alpha": 1.0,
-    "commitment_weight": 1.0,
-    "quantization_weight": 1.0,
-    "gradient": "straight_through",
-    "loss_reduction": "sum",
-    "initialization": "sample",
-}
-"""The paper's text: α = β = ω_q = 1, Eq. 5, the sum of Eq. 6; ω_c is for sequences alone."""
 
 
 def baseline_rows() -> list[Row]:
@@ -61,7 +53,8 @@ def cove_rows() -> list[Row]:
     return [
         Row(
             f"{row.name}_cove_{form}", f"{title} of {row.title}", "cove", row.recommender,
-            row.settings, item_sizes, base=row.name, user_code_sizes=user_sizes,
+            {**row.settings, "form": "default"}, item_sizes, base=row.name,
+            user_code_sizes=user_sizes,
         )
         for row in plain_rows()
         for form, (title, user_sizes, item_sizes) in FORMS.items()
@@ -71,24 +64,25 @@ def cove_rows() -> list[Row]:
 def other_rows() -> list[Row]:
     """The paper's settings, and the controls, on DeepFM with COVE on both."""
     deepfm = SETTINGS["deepfm"]
-    common: dict[str, Any] = {"base": "deepfm", "user_code_sizes": SIZES}
+    default = deepfm | {"form": "default"}
+    rows: tuple[tuple[str, str, str, dict[str, Any], tuple[int, ...], str | None], ...] = (
+        ("cove_paper", "COVE, paper's settings, on users and items of DeepFM", "cove-paper",
+         deepfm | {"form": "paper"}, SIZES, None),
+        ("cove_evolving", "COVE, evolving codes, on users and items of DeepFM", "cove-evolving",
+         deepfm | {"form": "evolving"}, SIZES, None),
+        ("alpha_0", "DeepFM, codes without weight (α = 0)", "controls",
+         default | {"alpha": 0.0}, AUTO, None),
+        ("random_codes", "DeepFM, fixed random codes", "controls",
+         default | {"assignment": "random"}, AUTO, None),
+        ("kmeans_codes", "DeepFM, fixed k-means codes of plain DeepFM", "controls",
+         default, AUTO, "deepfm"),
+    )  # fmt: skip
     return [
         Row(
-            "deepfm_cove_paper", "COVE, paper's settings, on users and items of DeepFM",
-            "cove-paper", "deepfm", deepfm | COVE_PAPER, SIZES, **common,
-        ),
-        Row(
-            "deepfm_alpha_0", "DeepFM, codes without weight (α = 0)", "controls", "deepfm",
-            deepfm | {"alpha": 0.0}, SIZES, note="as many parameters as with COVE", **common,
-        ),
-        Row(
-            "deepfm_random_codes", "DeepFM, fixed random codes", "controls", "deepfm",
-            deepfm | {"assignment": "random"}, SIZES, **common,
-        ),
-        Row(
-            "deepfm_kmeans_codes", "DeepFM, fixed k-means codes of plain DeepFM", "controls",
-            "deepfm", deepfm, SIZES, codes_from="deepfm", **common,
-        ),
+            f"deepfm_{name}", title, group, "deepfm", settings, sizes, base="deepfm",
+            user_code_sizes=sizes, codes_from=codes_from,
+        )
+        for name, title, group, settings, sizes, codes_from in rows
     ]  # fmt: skip
 
 

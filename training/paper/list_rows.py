@@ -3,12 +3,17 @@
 What a row is tuned to (by validation, never by test) stands here and nowhere else.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from training.paper.rows import Row
+from training.paper.rows import AUTO, Row
 
-_TRAINING: dict[str, Any] = {"epochs": 10, "batch_size": 128, "learning_rate": 0.003}
+_TRAINING: dict[str, Any] = {
+    "epochs": 10,
+    "batch_size": 128,
+    "learning_rate": 0.003,
+    "patience": 10,
+}
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "caser": _TRAINING,
@@ -28,29 +33,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 """Each recommender's own settings; a row and its base differ in COVE only."""
 
-COVE_PAPER: dict[str, Any] = {
-    "alpha": 1.0,
-    "commitment_weight": 1.0,
-    "quantization_weight": 1.0,
-    "code_prediction_weight": 1.0,
-    "gradient": "straight_through",
-    "loss_reduction": "sum",
-    "initialization": "sample",
-}
-"""The paper's text: α = β = ω_q = ω_c = 1 (Section 4.6), Eq. 5, the sum of Eq. 6."""
-COVE_PAPER_SIZES = (500, 10)
-
-COVE_DEFAULT: dict[str, Any] = {
-    "alpha": 0.5,
-    "initialization": "kmeans",
-    "warmup_epochs": 2,
-    "code_prediction_weight": 0.0,
-}
-"""Our form of COVE, where it differs from the settings' defaults."""
-COVE_DEFAULT_SIZES = (500, 10)
-
-CONTROL_SIZES = ((100,), (500, 10), (2000, 200, 10))
-
+FORMS = (
+    ("cove", "COVE", "default", AUTO),
+    ("cove-evolving", "COVE, evolving codes,", "evolving", (500, 10)),
+    ("cove-paper", "COVE, paper's settings,", "paper", (500, 10)),
+)
+"""Group, title, form and code sizes; those of the last two are the paper's."""
 _PAPER_HAS_COVE_ON = ("bert4rec", "fans")
 
 _TITLES = {
@@ -112,57 +100,35 @@ def plain_rows() -> list[Row]:
 
 
 def cove_rows(plain: Sequence[Row]) -> list[Row]:
-    """COVE on all but the two-stage FANS, and in the paper's form where the paper has it."""
-    forms = (
-        ("cove", "COVE", COVE_DEFAULT, COVE_DEFAULT_SIZES),
-        ("cove-paper", "COVE, paper's settings,", COVE_PAPER, COVE_PAPER_SIZES),
-    )
+    """COVE on all but the two-stage FANS, in its other forms where the paper has it."""
     return [
         Row(
             f"{row.name}_{group.replace('-', '_')}", f"{title} on {row.title}", group,
-            row.recommender, {**row.settings, **settings}, sizes, base=row.name,
+            row.recommender, {**row.settings, "form": form}, sizes, base=row.name,
         )
-        for group, title, settings, sizes in forms
+        for group, title, form, sizes in FORMS
         for row in plain
         if row.recommender != "fans_two_stage"
-        and (group == "cove" or row.name in _PAPER_HAS_COVE_ON)
+        and (form == "default" or row.name in _PAPER_HAS_COVE_ON)
     ]  # fmt: skip
 
 
 def control_rows() -> list[Row]:
     """What COVE on FANS is worth against doing less, or the same without learning."""
-    fans, default = SETTINGS["fans"], SETTINGS["fans"] | COVE_DEFAULT
-    rows = [
+    fans = SETTINGS["fans"]
+    controls: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
+        ("alpha_0", "FANS, codes without weight (α = 0)", {"alpha": 0.0}, None),
+        ("random_codes", "FANS, fixed random codes", {"assignment": "random"}, None),
+        ("all_levels", "FANS, all levels averaged (Eq. 3)", {"averaged_levels": 0}, None),
+        ("kmeans_codes", "FANS, fixed k-means codes of plain FANS", {}, "fans"),
+    )
+    return [
         Row(
-            "fans_alpha_0", "FANS, codes without weight (α = 0)", "controls", "fans",
-            default | {"alpha": 0.0}, COVE_DEFAULT_SIZES, base="fans",
-            note="as many parameters as with COVE",
-        ),
-        Row(
-            "fans_random_codes", "FANS, fixed random codes", "controls", "fans",
-            default | {"assignment": "random"}, COVE_DEFAULT_SIZES, base="fans",
-        ),
-        codes_of_the_trained_plain_model(fans),
+            f"fans_{name}", title, "controls", "fans", fans | {"form": "default"} | settings,
+            AUTO, base="fans", codes_from=codes_from,
+        )
+        for name, title, settings, codes_from in controls
     ]  # fmt: skip
-    for sizes in CONTROL_SIZES:
-        if sizes != COVE_DEFAULT_SIZES:
-            text = ", ".join(map(str, sizes))
-            rows.append(
-                Row(
-                    f"fans_cove_{'_'.join(map(str, sizes))}", f"COVE on FANS, codes {text}",
-                    "controls", "fans", default, sizes, base="fans",
-                )
-            )  # fmt: skip
-    return rows
-
-
-def codes_of_the_trained_plain_model(fans: Mapping[str, Any]) -> Row:
-    """Codes by k-means on the embeddings of the trained plain FANS, which then never change."""
-    kept = {k: v for k, v in COVE_DEFAULT.items() if k not in {"assignment", "initialization"}}
-    return Row(
-        "fans_kmeans_codes", "FANS, fixed k-means codes of plain FANS", "controls", "fans",
-        {**fans, **kept}, COVE_DEFAULT_SIZES, base="fans", codes_from="fans",
-    )  # fmt: skip
 
 
 def table_rows() -> list[Row]:

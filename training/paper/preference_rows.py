@@ -3,10 +3,10 @@
 What a row is tuned to (by validation, never by test) stands here and nowhere else.
 """
 
+from dataclasses import replace
 from typing import Any
 
-from training.paper.click_rows import COVE_PAPER
-from training.paper.rows import Row
+from training.paper.rows import AUTO, Row
 
 _TRAINING: dict[str, Any] = {"batch_size": 1024, "learning_rate": 0.003, "patience": 10}
 """At the paper's rate of 0.001 BPRMF on `toys` stood at .0341 in validation after 80 epochs, where
@@ -16,6 +16,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "neumf": _TRAINING | {"epochs": 12, "validation_users": 2000},
     "cfkg": _TRAINING | {"epochs": 30},
     "lightgcn": _TRAINING | {"epochs": 30},
+    "bprmf_softmax": _TRAINING | {"epochs": 30, "loss": "softmax"},
+    "lightgcn_softmax": _TRAINING | {"epochs": 15, "loss": "softmax"},
 }
 """Each recommender's own settings; a row and its base differ in COVE only."""
 
@@ -25,21 +27,21 @@ _BASELINES = {
     "ease_of_users": "EASE",
     "ials": "iALS",
 }
-_TITLES = {"bprmf": "BPRMF", "neumf": "NeuMF", "cfkg": "CFKG", "lightgcn": "LightGCN"}
-SIZES = (100,)
-"""Codes of either entity, where nearest codes evolve with the embeddings."""
-COOCCURRENCE_SIZES = (8000,)
-"""Codes of either entity from co-occurrence, or two thirds of the entities if these are fewer."""
-COOCCURRENCE: dict[str, dict[str, Any]] = {
-    name: {"assignment": "cooccurrence", "alpha": 1.0} | settings
-    for name, settings in {
-        "bprmf": {"shrinkage": 0.04},
-        "neumf": {"shrinkage": 0.001},
-        "cfkg": {"shrinkage": 0.01},
-        "lightgcn": {"shrinkage": 0.001},
-    }.items()
+_TITLES = {
+    "bprmf": "BPRMF",
+    "neumf": "NeuMF",
+    "cfkg": "CFKG",
+    "lightgcn": "LightGCN",
+    "bprmf_softmax": "Matrix factorization, sampled softmax",
+    "lightgcn_softmax": "LightGCN, sampled softmax",
 }
-"""Our form: codes from who occurs with whom, and shrinkage towards them."""
+_RECOMMENDERS = {"bprmf_softmax": "bprmf", "lightgcn_softmax": "lightgcn"}
+"""Of the rows that are not named after theirs."""
+_PAPER_HAS_COVE_ON = ("bprmf", "neumf", "cfkg", "lightgcn")
+SIZES = (100,)
+"""Codes of either entity, where they are nearest codes."""
+SHRINKAGE = {"bprmf": 0.04}
+"""Where it is not the form's own: BPRMF's λ, too, is three times its default on `toys`."""
 
 
 def baseline_rows() -> list[Row]:
@@ -49,49 +51,55 @@ def baseline_rows() -> list[Row]:
 
 
 def plain_rows() -> list[Row]:
-    """The four recommenders without COVE."""
-    return [Row(name, title, "plain", name, SETTINGS[name]) for name, title in _TITLES.items()]
+    """The four recommenders without COVE, and two with another loss."""
+    return [
+        Row(name, title, "plain", _RECOMMENDERS.get(name, name), SETTINGS[name])
+        for name, title in _TITLES.items()
+    ]
 
 
 def cove_rows() -> list[Row]:
-    """COVE on users and items of each, and in the paper's settings."""
+    """COVE on users and items of each, and the paper's settings where the paper has it."""
     plain = plain_rows()
     return [
-        *(_with_cove(row, "COVE", "cove", COOCCURRENCE[row.name], COOCCURRENCE_SIZES)
+        *(_with_cove(row, "cove", f"COVE on {row.title}", _default(row.name), AUTO)
           for row in plain),
-        *(_with_cove(row, "COVE, paper's settings,", "cove-paper", COVE_PAPER, SIZES)
-          for row in plain),
+        *(_with_cove(row, "cove-paper", f"COVE, paper's settings, on {row.title}",
+                     {"form": "paper"}, SIZES)
+          for row in plain if row.name in _PAPER_HAS_COVE_ON),
     ]  # fmt: skip
-
-
-def _with_cove(
-    row: Row, title: str, group: str, settings: dict[str, Any], sizes: tuple[int, ...]
-) -> Row:
-    return Row(
-        f"{row.name}_{group.replace('-', '_')}", f"{title} on {row.title}", group,
-        row.recommender, {**row.settings, **settings}, sizes, base=row.name, user_code_sizes=sizes,
-    )  # fmt: skip
 
 
 def control_rows() -> list[Row]:
-    """What COVE on BPRMF is worth against doing less, or the same without learning."""
-    bprmf = SETTINGS["bprmf"]
-    ours = bprmf | COOCCURRENCE["bprmf"]
-    rows = (
-        ("cove_nearest", "COVE, nearest codes, on BPRMF", bprmf, SIZES, None),
-        ("alpha_0", "BPRMF, codes without weight (α = 0)", ours | {"alpha": 0.0},
-         COOCCURRENCE_SIZES, None),
-        ("random_codes", "BPRMF, fixed random codes", ours | {"assignment": "random"},
-         COOCCURRENCE_SIZES, None),
-        ("kmeans_codes", "BPRMF, fixed k-means codes of plain BPRMF", bprmf, SIZES, "bprmf"),
-    )  # fmt: skip
-    return [
-        Row(
-            f"bprmf_{name}", title, "controls", "bprmf", settings, sizes, base="bprmf",
-            user_code_sizes=sizes, codes_from=codes_from,
-        )
-        for name, title, settings, sizes, codes_from in rows
+    """What COVE is worth against doing less, or the same without learning."""
+    rows = {row.name: row for row in plain_rows()}
+    controls = [
+        _with_cove(rows["bprmf"], "evolving", "COVE, evolving codes, on BPRMF",
+                   {"form": "evolving"}, SIZES),
     ]  # fmt: skip
+    for name in ("bprmf", "bprmf_softmax"):
+        row, ours = rows[name], _default(name)
+        random = ours | {"assignment": "random"}
+        controls += [
+            _with_cove(row, "alpha_0", f"{row.title}, codes without weight (α = 0)",
+                       ours | {"alpha": 0.0}, AUTO),
+            _with_cove(row, "random_codes", f"{row.title}, fixed random codes", random, AUTO),
+        ]  # fmt: skip
+    return [replace(row, group="controls") for row in controls]
+
+
+def _default(name: str) -> dict[str, Any]:
+    shrinkage = {"shrinkage": SHRINKAGE[name]} if name in SHRINKAGE else {}
+    return {"form": "default"} | shrinkage
+
+
+def _with_cove(
+    row: Row, group: str, title: str, settings: dict[str, Any], sizes: tuple[int, ...]
+) -> Row:
+    return Row(
+        f"{row.name}_{group.replace('-', '_')}", title, group, row.recommender,
+        {**row.settings, **settings}, sizes, base=row.name, user_code_sizes=sizes,
+    )  # fmt: skip
 
 
 def table_rows() -> list[Row]:

@@ -272,7 +272,7 @@ def _comparisons(results: Sequence[RowResult], table: Table) -> list[dict[str, A
 def best_cove_row(results: Sequence[RowResult], metric: str) -> RowResult | None:
     """The COVE row with the highest mean of a metric in validation, controls left out."""
     most = max((len(result.seeds) for result in results), default=0)
-    rows = [r for r in results if r.row.group in {"cove", "cove-paper"} and len(r.seeds) == most]
+    rows = [r for r in results if r.row.group.startswith("cove") and len(r.seeds) == most]
     if not rows:
         return None
     return max(

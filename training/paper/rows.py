@@ -8,6 +8,9 @@ from typing import Any
 from cove.errors import SettingsError
 from cove.recommenders import RECOMMENDERS
 
+AUTO: tuple[int, ...] = ()
+"""Code sizes that the number of entities suggests (`training.code_sizes.suggested_sizes`)."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -23,7 +26,7 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """As `--set` takes them; without code sizes those of COVE are not known."""
     code_sizes: tuple[int, ...] | None = None
-    """Of COVE on items."""
+    """Of COVE on items; `AUTO` as the data suggest."""
     base: str | None = None
     """The row that it is compared with: the same without COVE."""
     codes_from: str | None = None
@@ -41,7 +44,8 @@ class Row:
 GROUPS = {
     "baselines": "simple baselines",
     "plain": "recommenders without COVE",
-    "cove": "COVE, default settings",
+    "cove": "COVE, default form",
+    "cove-evolving": "COVE with codes that evolve",
     "cove-paper": "COVE as the paper has it",
     "controls": "controls",
 }

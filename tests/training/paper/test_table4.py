@@ -17,9 +17,9 @@ from training.registry.database import registry_url
 from training.registry.queries import Registry
 
 PLAIN: dict[str, Any] = {
-    k: v for k, v in CLICKS_SMALL.items() if k not in {"alpha", "initialization"}
+    k: v for k, v in CLICKS_SMALL.items() if k not in {"alpha", "initialization", "form"}
 }
-COVE: dict[str, Any] = PLAIN | {"initialization": "sample"}
+COVE: dict[str, Any] = PLAIN | {"initialization": "sample", "form": "evolving"}
 SHALLOW: dict[str, Any] = {
     k: v for k, v in PLAIN.items() if k not in {"dimensions", "widths", "dropout"}
 }

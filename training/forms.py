@@ -1,0 +1,51 @@
+"""COVE's forms: how codes come about and what they weigh, under one name.
+
+`default`: an entity's code is fixed before training, by k-means in who occurs with whom in the
+training data (`training.cooccurrence`); its vector e is trained by the recommender alone, and is
+what entities with few interactions have in common with others like them:
+
+    z_c = z + α e_code,    α = 1
+
+Coarser levels are there to browse: averaged into z̄ they cost accuracy (FANS on `aotm`, validation
+N@10 .0731 with 1,000 codes, .0690 with 1,000 and 100).
+
+`evolving`: nearest codes that move with the embeddings (Eq. 1 to 6), by k-means after two epochs.
+`paper`: the same to the letter of the text: α = β = ω_q = ω_c = 1 (Section 4.6), straight-through
+(Eq. 5), the sum of Eq. 6, codes from a random start.
+"""
+
+from typing import Any
+
+from cove.errors import SettingsError
+from cove.recommenders import PREFERENCES
+
+DEFAULT = "default"
+FORMS: dict[str, dict[str, Any]] = {
+    DEFAULT: {"assignment": "cooccurrence", "averaged_levels": 1, "alpha": 1.0},
+    "evolving": {},
+    "paper": {
+        "alpha": 1.0,
+        "commitment_weight": 1.0,
+        "quantization_weight": 1.0,
+        "code_prediction_weight": 1.0,
+        "gradient": "straight_through",
+        "loss_reduction": "sum",
+        "initialization": "sample",
+    },
+}
+"""Settings of quantizers and of COVE's losses; what a form leaves out has its own default."""
+
+_SHRINKAGE = 0.01
+"""λ of `default` in collaborative filtering, whose losses have norms to hold down."""
+
+
+def settings_of_form(name: str, task: str) -> dict[str, Any]:
+    """What a form sets for a task.
+
+    Raises:
+        SettingsError: there is no such form.
+    """
+    if name not in FORMS:
+        raise SettingsError(f"form must be one of {', '.join(FORMS)}: got {name!r}")
+    shrinks = name == DEFAULT and task == PREFERENCES
+    return FORMS[name] | ({"shrinkage": _SHRINKAGE} if shrinks else {})
