@@ -1,10 +1,13 @@
-"""k-means on embeddings, by faiss: k-means++, the best of several starts."""
+"""k-means on embeddings, by faiss: k-means++, of few clusters the best of several starts."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from cove.errors import SettingsError
+
+_FEW = 1000
+"""Clusters from which one start is enough: a poor one among so many harms little."""
 
 
 def kmeans(vectors: Tensor, num_clusters: int, seed: int) -> Tensor:
@@ -26,7 +29,7 @@ def kmeans(vectors: Tensor, num_clusters: int, seed: int) -> Tensor:
         points.shape[1],
         num_clusters,
         niter=20,
-        nredo=4,
+        nredo=4 if num_clusters <= _FEW else 1,
         init_method=faiss.ClusteringInitMethod_KMEANS_PLUS_PLUS,
         seed=seed,
         min_points_per_centroid=1,
