@@ -118,6 +118,30 @@ def evaluate(
 
 
 @app.command()
+def codes(
+    artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Another model of the same data: k-means of its embeddings beside."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of k-means and of random codes.", min=0)] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far the codes of items agree with their true categories."""
+    from training.commands.codes import agreement
+    from training.commands.shared import print_table
+
+    found = agreement(artifact, against, seed)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    rows = [
+        tuple(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()) for row in found
+    ]
+    print_table(("level", "codes", "which", "mutual information", "purity"), rows)
+
+
+@app.command()
 def recommend(
     artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
     items: Annotated[
