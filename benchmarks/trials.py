@@ -87,7 +87,7 @@ SERIES = (
     Series(
         "BPRMF on toys", "bprmf", "toys", "ndcg_at_10", preference_rows.SETTINGS["bprmf"],
         (*_COMMON, *_sizes(1500, 4000), _one("shrinkage 0", "auto", shrinkage=0),
-         _one("shrinkage 0.04", "auto", shrinkage=0.04)),
+         _one("shrinkage 0.01", "auto", shrinkage=0.01)),
     ),
     Series(
         "Matrix factorization by softmax on toys", "bprmf", "toys", "ndcg_at_10",

@@ -92,7 +92,7 @@ def resolve(
     if is_on:
         evolves = given["quantizer"].get("assignment") == "nearest"
         form = form or ("evolving" if evolves else DEFAULT)
-        of_form = _sort(settings_of_form(form, entry.task), _groups(entry))
+        of_form = _sort(settings_of_form(form, recommender), _groups(entry))
         given = {group: of_form[group] | given[group] for group in given}
     try:
         rule = FILTERS[entry.task](**(kind.default_filter(data).model_dump() | given["filter"]))

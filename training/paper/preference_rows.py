@@ -40,8 +40,8 @@ _RECOMMENDERS = {"bprmf_softmax": "bprmf", "lightgcn_softmax": "lightgcn"}
 _PAPER_HAS_COVE_ON = ("bprmf", "neumf", "cfkg", "lightgcn")
 SIZES = (100,)
 """Codes of either entity, where they are nearest codes."""
-SHRINKAGE = {"bprmf": 0.04}
-"""Where it is not the form's own: BPRMF's λ, too, is three times its default on `toys`."""
+SHRINKAGE = {"bprmf_softmax": 0.01}
+"""Where it is not the form's own for the recommender."""
 
 
 def baseline_rows() -> list[Row]:
