@@ -10,11 +10,11 @@ from app.services.model_store import ModelStore
 from app.settings import Settings
 
 
-def _settings(request: Request) -> Settings:
+async def _settings(request: Request) -> Settings:
     return cast(Settings, request.app.state.settings)
 
 
-def _store(request: Request) -> ModelStore:
+async def _store(request: Request) -> ModelStore:
     return cast(ModelStore, request.app.state.store)
 
 

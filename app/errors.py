@@ -11,19 +11,32 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from app.schemas import FieldError, Problem
-from app.services.errors import InvalidError, NotFoundError, NotReadyError, TooLargeError
+from app.services.errors import (
+    BusyError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    NotReadyError,
+    TooSlowError,
+)
 from cove.errors import CoveError
 from training.registry.errors import RegistryError
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger("cove.app")
 _STATUS: Mapping[type[CoveError], int] = {
+    ForbiddenError: 403,
     NotFoundError: 404,
-    TooLargeError: 413,
+    ConflictError: 409,
     InvalidError: 422,
+    BusyError: 429,
     NotReadyError: 503,
     RegistryError: 503,
+    TooSlowError: 503,
 }
+_RETRY_AFTER = {429: "1", 503: "5"}
+"""Seconds after which the same call may well be answered."""
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -45,8 +58,12 @@ def problem(
     body = Problem(
         title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors) or None
     )
+    retry = {"Retry-After": _RETRY_AFTER[status]} if status in _RETRY_AFTER else {}
     return JSONResponse(
-        body.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE
+        body.model_dump(exclude_none=True),
+        status,
+        headers={**retry, **(headers or {})},
+        media_type=MEDIA_TYPE,
     )
 
 
@@ -99,7 +116,7 @@ def _domain_error(_: Request, error: Exception) -> JSONResponse:
     errors = []
     if isinstance(error, InvalidError):
         errors = [FieldError(field=error.field, message=error.message)]
-    return problem(status, str(error), errors, {"Retry-After": "5"} if status == 503 else None)
+    return problem(status, str(error), errors)
 
 
 def _unexpected(_: Request, error: Exception) -> JSONResponse:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.services.errors import InvalidError, TooLargeError
+from app.services.errors import InvalidError
 from app.settings import Settings
 
 
@@ -38,8 +38,8 @@ def check_k(k: int, settings: Settings) -> None:
 
 
 def check_lengths(settings: Settings, **lists: Sequence[object]) -> None:
-    """Refuse, as a TooLargeError that names the field, a list longer than the settings allow."""
+    """Refuse, as an InvalidError that names the field, a list longer than the settings allow."""
     most = settings.max_list_length
     for field, ids in lists.items():
         if len(ids) > most:
-            raise TooLargeError(field, f"at most {most} items in a list: got {len(ids)}")
+            raise InvalidError(field, f"at most {most} items in a list: got {len(ids)}")

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 import cove
 from app import errors
+from app.keys import read_keys
 from app.limits import BodyLimit
 from app.routes import (
     codes,
@@ -26,6 +27,7 @@ from app.routes import (
     users,
 )
 from app.schemas import Problem
+from app.security import Guard, describe_keys
 from app.services.model_store import ModelStore
 from app.settings import Settings, read_settings
 
@@ -60,9 +62,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.settings = settings
+    app.state.settings, app.state.keys = settings, read_keys(settings)
     errors.install(app)
     app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(Guard, keys=app.state.keys, settings=settings)
     calls = (completion, scoring, recommending, codes, items, users, runs, models, operations)
     for module in (*calls, pages):
         app.include_router(module.router)
@@ -84,5 +87,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = Problem.model_json_schema(ref_template=template)
         schemas = schema.setdefault("components", {}).setdefault("schemas", {})
         schemas |= problem.pop("$defs", {}) | {"Problem": problem}
+        describe_keys(schema)
         app.openapi_schema = schema
     return app.openapi_schema

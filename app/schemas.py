@@ -237,5 +237,6 @@ class Health(BaseModel):
         default=None, description="The model that is served for each task"
     )
     problems: dict[str, str] | None = Field(
-        default=None, description="Why the active model of a task is not served"
+        default=None,
+        description="Why the active model of a task is not served; of the registry, what is wrong",
     )

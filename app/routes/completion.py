@@ -7,7 +7,7 @@ from app.errors import documented
 from app.limits import check_k, check_lengths
 from app.schemas import CompletionRequest, ListCompletion, ManyCompletions
 from app.services.completion import CompletionOptions, complete_lists
-from app.services.errors import InvalidError, TooLargeError
+from app.services.errors import InvalidError
 from app.settings import Settings
 from cove.recommenders import LISTS
 
@@ -47,7 +47,7 @@ def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[
     check_k(request.k, settings)
     lists = [request.items] if request.items is not None else request.lists or []
     if len(lists) > settings.max_lists:
-        raise TooLargeError("lists", f"at most {settings.max_lists} lists: got {len(lists)}")
+        raise InvalidError("lists", f"at most {settings.max_lists} lists: got {len(lists)}")
     name = "items" if request.lists is None else "lists"
     for one in lists:
         check_lengths(settings, **{name: one})

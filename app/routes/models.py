@@ -1,17 +1,20 @@
-"""GET /models: the trained models that the registry knows."""
+"""GET /models: the trained models that the registry knows; POST to serve one of them."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import PlainTextResponse
 
 from app.dependencies import StoreOf
 from app.errors import documented
-from app.record_schemas import ModelDetail, Models
+from app.record_schemas import ModelDetail, Models, ModelSummary
+from app.security import NeedsAdmin
 from app.services import records
 
 router = APIRouter(prefix="/models", tags=["models"])
 ModelId = Annotated[str, Path(description="A model's id, or the start of one that no other has")]
+
+TaskName = Literal["list_completion", "click_through", "collaborative_filtering"]
 
 
 class Markdown(PlainTextResponse):
@@ -36,3 +39,20 @@ def model_detail(store: StoreOf, model_id: ModelId) -> ModelDetail:
 def card(store: StoreOf, model_id: ModelId) -> str:
     """The model card: data, split, metrics beside the baselines, code use per level."""
     return records.card(store, model_id)
+
+
+@router.post("/rollback", responses=documented(403, 409, 422, 503))
+def rollback(
+    store: StoreOf, _: NeedsAdmin, task: Annotated[TaskName, Query()] = "list_completion"
+) -> ModelSummary:
+    """Serve the model that was active for the task before; needs the admin key."""
+    return records.changed(store.rollback(task))
+
+
+@router.post("/{model_id}/activate", responses=documented(403, 404, 409, 422, 503))
+def activate(store: StoreOf, _: NeedsAdmin, model_id: ModelId) -> ModelSummary:
+    """Serve this model for its task; needs the admin key. One that cannot be read is refused.
+
+    Calls in progress end with the model that they began with; other workers follow within seconds.
+    """
+    return records.changed(store.activate(model_id))

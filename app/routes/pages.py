@@ -8,7 +8,6 @@ from fastapi.responses import FileResponse
 WEB = Path(__file__).resolve().parent.parent / "web"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-cache",
 }
 

@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from app.dependencies import SettingsOf, StoreOf
 from app.errors import documented
 from app.schemas import ClickScores, ScoringRequest
-from app.services.errors import TooLargeError
+from app.services.errors import InvalidError
 from app.services.scoring import score_clicks
 from cove.recommenders import CLICKS
 
@@ -24,6 +24,6 @@ def score(request: ScoringRequest, store: StoreOf, settings: SettingsOf) -> Clic
     """
     most, given = settings.max_items_scored, len(request.items)
     if given > most:
-        raise TooLargeError("items", f"at most {most} items in a call: got {given}")
+        raise InvalidError("items", f"at most {most} items in a call: got {given}")
     model = store.for_task(request.model, CLICKS)
     return score_clicks(model, request.user, request.items, request.explain)

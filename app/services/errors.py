@@ -18,8 +18,20 @@ class InvalidError(CoveError):
         self.message = message
 
 
-class TooLargeError(InvalidError):
-    """A question holds more than the server's limits allow."""
+class ForbiddenError(CoveError):
+    """Whoever asks may not do this."""
+
+
+class ConflictError(CoveError):
+    """What was asked for cannot be done as things are."""
+
+
+class BusyError(CoveError):
+    """More calls wait already than the settings allow."""
+
+
+class TooSlowError(CoveError):
+    """A call took longer than the settings allow."""
 
 
 class NotReadyError(CoveError):

@@ -1,50 +1,65 @@
-"""Which models there are, which one is served for each task, and the few held in memory."""
+"""Which models there are, which one is served for each task, and how that is changed."""
 
 import logging
 import re
 import threading
-from collections import OrderedDict
-from pathlib import Path
+from collections.abc import Iterator
 
+from app.services.active_models import ActiveModels
 from app.services.entity_index import Entity
-from app.services.errors import InvalidError, NotFoundError, NotReadyError, shown
+from app.services.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, shown
 from app.services.served_model import ServedModel
 from app.services.tasks import TASKS
 from app.settings import Settings
 from cove.artifact import read_artifact
 from cove.errors import CoveError
-from cove.recommenders import LISTS
+from training.registry.artifacts import artifacts_in
 from training.registry.database import registry_url, upgrade
+from training.registry.errors import NoModelError, RegistryError
 from training.registry.models import Model
 from training.registry.queries import Registry
 
 _LOG = logging.getLogger("cove.app")
-_HELD_BESIDE_THE_ACTIVE = 2
 _ID = re.compile(r"[0-9A-Za-z._-]{1,200}")
 
 
 class ModelStore:
-    """The active model of each task, kept up with the registry by a poll; others on demand."""
+    """The active model of each task, kept up with the registry by a poll; others on demand.
+
+    Without its registry it serves what it has, at first the newest artifact of each task.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._artifacts = settings.artifacts
         self._poll_seconds = settings.poll_seconds
-        url = settings.database_url or registry_url(settings.artifacts)
-        settings.artifacts.mkdir(parents=True, exist_ok=True)
-        upgrade(url)
-        self.registry = Registry(url)
-        self._active: dict[str, ServedModel] = {}
-        self._failures: dict[str, tuple[str, str]] = {}  # task -> a model's id, why not served
-        self._held: OrderedDict[str, ServedModel] = OrderedDict()
-        self._loading = threading.Lock()
+        self._url = settings.database_url or registry_url(settings.artifacts)
+        self._registry: Registry | None = None
+        self._trouble = ""
+        self._models = ActiveModels(settings.artifacts)
+        self.served, self.in_memory = self._models.served, self._models.find
+        self.active, self.browsed = self._models.active, self._models.browsed
+        self._switching = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follow-registry", daemon=True)
 
+    @property
+    def registry(self) -> Registry:
+        """The registry, or RegistryError where it could not be used since the server began."""
+        if self._registry is None:
+            raise RegistryError(self._trouble)
+        return self._registry
+
+    def problems(self) -> dict[str, str]:
+        """Why the active model of a task is not served, by task; what is wrong with the registry,
+        as "registry"."""
+        return self._models.problems() | ({"registry": self._trouble} if self._trouble else {})
+
     def start(self) -> None:
         """Register what lies in the artifact directory, load what is active, start the poll."""
-        self.registry.mark_dead_runs()
-        self.registry.sync_artifacts(self._artifacts)
-        self.refresh()
+        self._artifacts.mkdir(parents=True, exist_ok=True)
+        self._keep_up()
+        if self._registry is None:
+            self._serve_folder()
         self._thread.start()
 
     def stop(self) -> None:
@@ -52,75 +67,105 @@ class ModelStore:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-        self.registry.close()
+        if self._registry is not None:
+            self._registry.close()
+
+    def _follow(self) -> None:
+        while not self._stopped.wait(self._poll_seconds):
+            try:
+                self._keep_up()
+            except Exception:
+                _LOG.exception("the registry could not be followed; the served models stay")
+
+    def _keep_up(self) -> None:
+        """Do as the registry says; where it cannot be used, say so once and go on."""
+        try:
+            if self._registry is None:
+                self._connect()
+            self.refresh()
+        except RegistryError as error:
+            if str(error) != self._trouble:
+                _LOG.error("%s; what is served stays", error)
+            self._trouble = str(error)
+        else:
+            self._trouble = ""
+
+    def _connect(self) -> None:
+        upgrade(self._url)
+        registry = Registry(self._url)
+        registry.mark_dead_runs()
+        registry.sync_artifacts(self._artifacts)
+        self._registry = registry
+
+    def _serve_folder(self) -> None:
+        """Serve the newest artifact of each task that can be read."""
+        found = sorted(artifacts_in(self._artifacts), key=lambda each: each[1].created_at)
+        for path, manifest in reversed(found):
+            if manifest.task in TASKS and manifest.task not in self.served():
+                try:
+                    self._models.take(ServedModel(read_artifact(path)))
+                except CoveError as error:
+                    _LOG.error("the artifact %s cannot be served: %s", path, error)
 
     def refresh(self) -> None:
         """Serve the active model of each task; where none is active yet, the newest becomes it."""
-        for task in TASKS:
-            wanted = self.registry.active_model(task)
-            if wanted is None:
-                newest = next((m for m in self.registry.list_models() if m.task == task), None)
-                if newest is None:
-                    continue
-                wanted = self.registry.activate(newest.id)
-            self._serve(task, wanted)
+        with self._switching:
+            for task in TASKS:
+                wanted = self.registry.active_model(task)
+                if wanted is None:
+                    newest = next((m for m in self.registry.list_models() if m.task == task), None)
+                    if newest is None:
+                        continue
+                    wanted = self.registry.activate(newest.id)
+                self._models.serve(wanted, self._before(task))
 
-    def _serve(self, task: str, wanted: Model) -> None:
-        active, failure = self._active.get(task), self._failures.get(task)
-        if active is not None and active.id == wanted.id:
-            self._failures.pop(task, None)
-            return
-        if failure is not None and failure[0] == wanted.id:
-            return
-        try:
-            self._active[task] = self._load(wanted)
-            self._failures.pop(task, None)
-            _LOG.info("serving the model %s for %s", wanted.id, TASKS[task].objects)
-        except CoveError as error:
-            self._failures[task] = (wanted.id, str(error))
-            _LOG.error("the active model %s cannot be served: %s", wanted.id, error)
+    def _before(self, task: str) -> Iterator[Model]:
+        """What was active for a task before, the last first; read only where it is needed."""
+        yield from self.registry.models_before(task)
 
-    def served(self) -> dict[str, ServedModel]:
-        """The model that is served for each task, in the order of TASKS."""
-        return {task: self._active[task] for task in TASKS if task in self._active}
-
-    def problems(self) -> dict[str, str]:
-        """Why the active model of a task is not served, by task."""
-        failures = {task: self._failures.get(task) for task in TASKS}
-        return {
-            task: f"The model {failure[0]} cannot be read: {failure[1]}"
-            for task, failure in failures.items()
-            if failure is not None
-        }
-
-    def active(self, task: str) -> ServedModel:
-        """Give the model served for a task, or raise NotReadyError with the way to one."""
-        if task in self._active:
-            return self._active[task]
-        if task in (problems := self.problems()):
-            raise NotReadyError(problems[task])
-        how = TASKS[task].how_to_train.format(self._artifacts)
-        raise NotReadyError(
-            f"There is no model for {TASKS[task].objects} yet; train one with: {how}"
-        )
-
-    def browsed(self, entity: Entity = "item") -> ServedModel:
-        """Give the first served model that knows an entity; one without it where none does.
+    def activate(self, model_id: str) -> Model:
+        """Make a model the active one of its task and serve it at once.
 
         Raises:
-            NotReadyError: nothing is served, or not the model that would know.
+            NotFoundError: there is none of that id.
+            ConflictError: it cannot be read, or no call serves its task; nothing has changed.
         """
-        served = self.served()
-        for model in served.values():
-            if model.entity(entity) is not None:
-                return model
-        problems = [why for task, why in self.problems().items() if task not in served]
-        if problems:
-            raise NotReadyError("; ".join(problems))
-        if served:
-            return next(iter(served.values()))
-        how = TASKS[LISTS].how_to_train.format(self._artifacts)
-        raise NotReadyError(f"There is no model yet; train one with: {how}")
+        try:
+            record = self.record(model_id)
+        except NotFoundError:
+            self.registry.sync_artifacts(self._artifacts)  # it may lie there since we looked
+            record = self.record(model_id)
+        with self._switching:
+            self._check(record)
+            model = self.registry.activate(record.id)
+            self._models.serve(model)
+        return model
+
+    def rollback(self, task: str) -> Model:
+        """Return to the model that was active before, and serve it at once.
+
+        Raises:
+            ConflictError: there is none, or it cannot be read; nothing has changed.
+        """
+        with self._switching:
+            before = self.registry.models_before(task)
+            if before:
+                self._check(before[0])
+            try:
+                model = self.registry.rollback(task)
+            except NoModelError as error:
+                raise ConflictError(str(error)) from None
+            self._models.serve(model)
+        return model
+
+    def _check(self, record: Model) -> None:
+        """Read a model before it may replace another."""
+        if record.task not in TASKS:
+            raise ConflictError(f"no call serves the task {record.task} of the model {record.id}")
+        try:
+            self._models.find_or_read(record)
+        except NotReadyError as error:
+            raise ConflictError(str(error)) from None
 
     def for_task(self, model_id: str | None, task: str) -> ServedModel:
         """Give the model of an id if it is one for the task, the task's active by default.
@@ -131,21 +176,21 @@ class ModelStore:
         """
         if model_id is None:
             return self.active(task)
-        record = self.record(model_id)
-        if record.task != task:
-            calls = TASKS[record.task].call if record.task in TASKS else "no call"
+        known = self.in_memory(model_id) or self.record(model_id)
+        if known.task != task:
+            calls = TASKS[known.task].call if known.task in TASKS else "no call"
             raise InvalidError(
                 "model",
-                f"the model {record.id} is for the task {record.task}, which {calls} serves; "
+                f"the model {known.id} is for the task {known.task}, which {calls} serves; "
                 f"{TASKS[task].call} needs one for {task}",
             )
-        return self._held_or_loaded(record)
+        return known if isinstance(known, ServedModel) else self._models.find_or_read(known)
 
     def to_browse(self, model_id: str | None, entity: Entity) -> ServedModel:
         """Give the model of an id, by default the one that `browsed` says."""
         if model_id is None:
             return self.browsed(entity)
-        return self._held_or_loaded(self.record(model_id))
+        return self.in_memory(model_id) or self._models.find_or_read(self.record(model_id))
 
     def record(self, model_id: str) -> Model:
         """Give what the registry knows of a model, by its id or the unique start of one.
@@ -157,28 +202,3 @@ class ModelStore:
         if model is None:
             raise NotFoundError(f"there is no model {shown(model_id)}; GET /models lists them")
         return model
-
-    def _held_or_loaded(self, record: Model) -> ServedModel:
-        active = self._active.get(record.task)
-        if active is not None and active.id == record.id:
-            return active
-        with self._loading:
-            if record.id not in self._held:
-                try:
-                    self._held[record.id] = self._load(record)
-                except CoveError as error:
-                    raise NotReadyError(f"the model {record.id} cannot be read: {error}") from None
-            self._held.move_to_end(record.id)
-            while len(self._held) > _HELD_BESIDE_THE_ACTIVE:
-                self._held.popitem(last=False)
-            return self._held[record.id]
-
-    def _load(self, model: Model) -> ServedModel:
-        return ServedModel(read_artifact(Path(model.path)))
-
-    def _follow(self) -> None:
-        while not self._stopped.wait(self._poll_seconds):
-            try:
-                self.refresh()
-            except Exception:
-                _LOG.exception("the registry could not be read; the served models stay")

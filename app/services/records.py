@@ -1,5 +1,6 @@
 """What the registry and the artifacts' manifests say of runs and models."""
 
+import logging
 import re
 from pathlib import Path
 
@@ -8,21 +9,23 @@ from app.services.errors import NotFoundError, NotReadyError, shown
 from app.services.model_store import ModelStore
 from cove.artifact import Manifest, read_manifest
 from cove.errors import ArtifactError
+from training.registry.errors import RegistryError
 from training.registry.models import Model
 
+_LOG = logging.getLogger("cove.app")
 _RUN_ID = re.compile(r"[0-9A-Za-z-]{1,100}")
 
 
 def runs(store: ModelStore, state: str | None, limit: int, offset: int) -> list[Run]:
     """Training runs, newest first."""
-    store.registry.mark_dead_runs()
+    _mark_dead_runs(store)
     found = store.registry.list_runs(state=state, limit=limit, offset=offset)
     return [Run.model_validate(run) for run in found]
 
 
 def run_detail(store: ModelStore, run_id: str) -> Run:
     """One run, or NotFoundError."""
-    store.registry.mark_dead_runs()
+    _mark_dead_runs(store)
     run = store.registry.get_run(run_id) if _RUN_ID.fullmatch(run_id) else None
     if run is None:
         raise NotFoundError(f"there is no run {shown(run_id)}; GET /runs lists them")
@@ -60,11 +63,24 @@ def card(store: ModelStore, model_id: str) -> str:
         raise NotReadyError(f"the card of the model {model.id} cannot be read") from None
 
 
+def _mark_dead_runs(store: ModelStore) -> None:
+    """Show runs that died as such; a registry that can only be read is read all the same."""
+    try:
+        store.registry.mark_dead_runs()
+    except RegistryError as error:
+        _LOG.warning("%s; runs that died may be shown as running", error)
+
+
 def _manifest(model: Model) -> Manifest:
     try:
         return read_manifest(Path(model.path))
     except ArtifactError as error:
         raise NotReadyError(f"the model {model.id} cannot be read: {error}") from None
+
+
+def changed(model: Model) -> ModelSummary:
+    """A model that has just been made the active one of its task."""
+    return _summary(model, model)
 
 
 def _summary(model: Model, active: Model | None) -> ModelSummary:

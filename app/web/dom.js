@@ -1,5 +1,6 @@
 // Building blocks of the pages. All text goes through textContent, so a title is never markup.
 
+import { enterKey, keyHeaders } from "./key.js";
 import { address } from "./scopes.js";
 
 export function element(tag, properties = {}, ...children) {
@@ -21,13 +22,14 @@ export class Failure extends Error {
   }
 }
 
-export async function ask(path, options) {
+export async function ask(path, options = {}) {
   let response;
   try {
-    response = await fetch(path, options);
+    response = await fetch(path, { ...options, headers: { ...options.headers, ...keyHeaders() } });
   } catch {
     throw new Failure(0, "The server does not answer. Is it still running?");
   }
+  if (response.status === 401 && (await enterKey())) return ask(path, options);
   const body = await response.json().catch(() => null);
   if (!response.ok) throw new Failure(response.status, body?.detail ?? response.statusText);
   return body;

@@ -21,11 +21,10 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not instal
 
 
 @contextmanager
-def serve(artifacts: Path) -> Iterator[str]:
+def serve(artifacts: Path, **settings: object) -> Iterator[str]:
     """A server on a free port, for as long as the block lasts."""
-    config = uvicorn.Config(
-        create_app(Settings(artifacts=artifacts)), port=0, log_level="error", ws="none"
-    )
+    app = create_app(Settings(artifacts=artifacts, **settings))
+    config = uvicorn.Config(app, port=0, log_level="error", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -364,3 +363,23 @@ def test_three_models_are_browsed_and_asked_side_by_side(all_page: Page) -> None
     all_page.get_by_label("Find a user").fill("103")
     all_page.get_by_role("option", name="User 103").click()
     expect(view.get_by_role("button", name="Score clicks of this user")).to_be_visible()
+
+
+def test_a_page_of_a_server_with_a_key_asks_for_it_until_it_is_right(
+    browser: Browser, artifacts: Path
+) -> None:
+    with serve(artifacts, api_key="open-sesame") as address:
+        page = browser.new_page(viewport=SIZES["narrow"])
+        page.goto(address)
+        dialog = page.get_by_role("dialog", name="This server needs a key")
+        dialog.get_by_label("Key").fill("guessed")
+        page.keyboard.press("Enter")
+        expect(dialog).to_contain_text("That was not its key.")
+        dialog.get_by_label("Key").fill("open-sesame")
+        dialog.get_by_role("button", name="Use this key").click()
+        expect(page.locator("#view")).to_contain_text("of 12 codes used")
+        page.reload()
+        expect(page.locator("#view")).to_contain_text("of 12 codes used")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        check_no_sideways_scroll(page)
+        page.close()

@@ -296,7 +296,7 @@ def test_limits_are_those_of_completions(
 ) -> None:
     for field in ("items", "exclude", "allow"):
         response = preference_client.post("/recommend-items", json={"user": 1, field: [1] * 1001})
-        detail = check_problem(response, 413, field)["detail"]
+        detail = check_problem(response, 422, field)["detail"]
         assert detail == f"{field}: at most 1000 items in a list: got 1001"
     response = preference_client.post("/recommend-items", json={"user": 1, "k": 1001})
     assert check_problem(response, 422, "k")["detail"] == "k: must be at most 1000: got 1001"

@@ -156,15 +156,15 @@ def test_no_items_get_no_scores(click_client: TestClient) -> None:
     assert score(click_client, user="nobody", items=[])["source"] == "average"
 
 
-def test_too_many_items_are_a_413(click_artifacts: Path, click_client: TestClient) -> None:
+def test_too_many_items_are_a_422(click_artifacts: Path, click_client: TestClient) -> None:
     body = {"user": 101, "items": [1] * 1001}
-    detail = check_problem(click_client.post("/score-clicks", json=body), 413, "items")["detail"]
+    detail = check_problem(click_client.post("/score-clicks", json=body), 422, "items")["detail"]
     assert detail == "items: at most 1000 items in a call: got 1001"
     settings = Settings(artifacts=click_artifacts, max_items_scored=2)
     with TestClient(create_app(settings)) as client:
         assert len(score(client, user=1, items=[1, 2])["items"]) == 2
         over = {"user": 1, "items": [1, 2, 3]}
-        check_problem(client.post("/score-clicks", json=over), 413, "items")
+        check_problem(client.post("/score-clicks", json=over), 422, "items")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import isfinite
 from pathlib import Path
@@ -23,6 +24,14 @@ def manifest_in(path: Path) -> Manifest | None:
         return read_manifest(path)
     except ArtifactError:
         return None
+
+
+def artifacts_in(directory: Path) -> Iterator[tuple[Path, Manifest]]:
+    """Every artifact in a folder, and the folder if it is one, with its manifest."""
+    for path in (directory, *sorted(directory.glob("[!.]*"))):
+        manifest = manifest_in(path)
+        if manifest is not None:
+            yield path, manifest
 
 
 def holds(place: str, manifest: Manifest) -> bool:

@@ -5,3 +5,7 @@ from cove.errors import CoveError
 
 class RegistryError(CoveError):
     """The registry cannot be reached, or does not know what was asked for."""
+
+
+class NoModelError(RegistryError):
+    """There is no model to return to."""

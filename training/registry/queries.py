@@ -13,9 +13,9 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from training.registry.artifacts import finite, holds, manifest_in, model_row
+from training.registry.artifacts import artifacts_in, finite, holds, model_row
 from training.registry.database import for_writing, open_registry, readable
-from training.registry.errors import RegistryError
+from training.registry.errors import NoModelError
 from training.registry.lookups import by_prefix, current_activation, known_model, known_run
 from training.registry.models import Activation, Metric, Model, Run
 from training.registry.processes import Process, is_gone, this_process
@@ -194,20 +194,32 @@ class Registry:
         """Return to the model that was active before the active one.
 
         Raises:
-            RegistryError: there is none.
+            NoModelError: there is none.
         """
         with self._session(write=True) as session:
             current = current_activation(session, task)
             if current is None:
-                raise RegistryError(f"no model has been active for the task {task!r} yet")
+                raise NoModelError(f"no model has been active for the task {task!r} yet")
             before = session.get(Activation, current.replaces) if current.replaces else None
             model = session.get(Model, before.model_id) if before else None
             if before is None or model is None:
-                raise RegistryError(
+                raise NoModelError(
                     f"no model was active before {current.model_id} for the task {task!r}"
                 )
             session.add(_activation(model, before.replaces))
             return model
+
+    def models_before(self, task: str) -> list[Model]:
+        """What rollbacks of a task would return to, one after the other."""
+        found = []
+        with self._session() as session:
+            place = current_activation(session, task)
+            while place is not None and place.replaces is not None:
+                place = session.get(Activation, place.replaces)
+                model = session.get(Model, place.model_id) if place else None
+                if model is not None:
+                    found.append(model)
+        return found
 
     def active_model(self, task: str) -> Model | None:
         """A task's active model, if it has one."""
@@ -222,10 +234,7 @@ class Registry:
         """
         directory = Path(directory)
         places = {model.id: model.path for model in self.list_models()}
-        for path in (directory, *sorted(directory.glob("[!.]*"))):
-            manifest = manifest_in(path)
-            if manifest is None:
-                continue
+        for path, manifest in artifacts_in(directory):
             known = places.get(manifest.id)
             if known is None or (known != str(path.resolve()) and not holds(known, manifest)):
                 self.add_model(manifest, path)

@@ -1,0 +1,52 @@
+"""Models in memory beside those that are served: asked for by name, or served until lately."""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from app.services.errors import NotReadyError
+from app.services.served_model import ServedModel
+from cove.artifact import read_artifact
+from cove.errors import CoveError
+from training.registry.models import Model
+
+_MOST = 2
+
+
+class HeldModels:
+    """The few models used last; any thread may ask."""
+
+    def __init__(self) -> None:
+        self._models: OrderedDict[str, ServedModel] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, model_id: str) -> ServedModel | None:
+        """The model of a whole id, if it is held."""
+        return self._models.get(model_id)
+
+    def get(self, record: Model) -> ServedModel:
+        """The model, read from its artifact where it is not held; one thread reads at a time.
+
+        Raises:
+            NotReadyError: it cannot be read.
+        """
+        with self._lock:
+            model = self._models.get(record.id)
+            if model is None:
+                try:
+                    model = ServedModel(read_artifact(Path(record.path)))
+                except CoveError as error:
+                    raise NotReadyError(f"the model {record.id} cannot be read: {error}") from None
+            self._keep(model)
+            return model
+
+    def keep(self, model: ServedModel) -> None:
+        """Hold a model that is in memory anyway."""
+        with self._lock:
+            self._keep(model)
+
+    def _keep(self, model: ServedModel) -> None:
+        self._models[model.id] = model
+        self._models.move_to_end(model.id)
+        while len(self._models) > _MOST:
+            self._models.popitem(last=False)
