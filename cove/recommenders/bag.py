@@ -26,8 +26,9 @@ from torch import Tensor, nn
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
-from cove.recommenders.base import ListCompleter, Prediction, last_items, top_items
+from cove.recommenders.base import ListCompleter, Prediction, last_items
 from cove.recommenders.catalogue import CatalogueHead
+from cove.retrieval import Barred, top_items
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -108,13 +109,13 @@ class Bag(ListCompleter):
     def _scores_per_list(self, length: int, k: int) -> int:
         return self.items.num_entities + NUM_SPECIAL
 
-    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
+    def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         table = self.items.all()
         given = last_items(inputs, self.settings.max_length)
         scores = self.head(self._states(given, table), table)
         if self.settings.linear and len(self.linear_weights):
             scores = scores.addcmul(self._linear_scores(given), self.linear_scale)
-        return top_items(scores.masked_fill(forbidden[:, NUM_SPECIAL:], -torch.inf), k)
+        return top_items(barred.bar(scores), k)
 
     def _linear_scores(self, inputs: Tensor) -> Tensor:
         """Σ W_ij over the distinct items i of lists [B, L]: [B, N]."""

@@ -1,7 +1,7 @@
 """What every recommender is, a loss on a batch; and the completion of lists."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -10,10 +10,14 @@ from torch import Tensor, nn
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
-from cove.vocabulary import NUM_SPECIAL, PAD
+from cove.retrieval import Barred
+from cove.vocabulary import PAD
 
-_SCORES_AT_ONCE = 1 << 26
-"""Scores held in memory while lists are completed: a quarter of a gigabyte."""
+_SCORES_AT_ONCE = {"cpu": 1 << 22, "cuda": 1 << 26}
+"""Scores held in memory while lists are completed. On a CPU 16 megabytes, which the allocator keeps
+from one step to the next: larger ones are given back, and their pages must be made anew."""
+_FEWEST_AT_ONCE = 16
+"""Lists that are completed together in any case: a product with fewer rows wastes the table."""
 
 
 class Prediction(NamedTuple):
@@ -94,8 +98,8 @@ class ListCompleter(Recommender):
         """The training loss of a batch, L_rec."""
 
     @abstractmethod
-    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Complete lists [B, L], never by an item that is `forbidden` [B, NUM_SPECIAL + N]."""
+    def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        """Complete lists [B, L], never by an item that is barred."""
 
     @abstractmethod
     def _scores_per_list(self, length: int, k: int) -> int:
@@ -103,45 +107,44 @@ class ListCompleter(Recommender):
 
     @torch.inference_mode()
     def complete(
-        self, batch: ListBatch, k: int, forbidden: Tensor | None = None
+        self,
+        batch: ListBatch,
+        k: int,
+        forbidden: Tensor | None = None,
+        excluded: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The k best continuations of each list, best first.
 
-        batch.inputs: [B, L]; forbidden: [B, NUM_SPECIAL + N] bool, True where an item may not
-        be given. Given items and special ids are never given. Returns indices [B, k] int64 and
+        batch.inputs: [B, L]; forbidden: [B or 1, NUM_SPECIAL + N] bool, True where an item may not
+        be given; excluded: [B, E] int64, further items of each list that may not, PAD where there
+        are fewer. Given items and special ids are never given. Returns indices [B, k] int64 and
         scores [B, k] float32; where candidates run out, PAD and −inf.
         """
         inputs = batch.inputs
-        num_indices = NUM_SPECIAL + self.items.num_entities
-        chunk = max(1, _SCORES_AT_ONCE // max(1, self._scores_per_list(inputs.shape[1], k)))
+        barred = Barred(inputs, forbidden)
+        if excluded is not None:
+            barred = barred.also(excluded)
         chosen, scores = [], []
-        for start in range(0, len(inputs), chunk):
-            given = inputs[start : start + chunk]
-            banned = torch.zeros(len(given), num_indices, dtype=torch.bool, device=given.device)
-            if forbidden is not None:
-                banned |= forbidden[start : start + chunk]
-            banned.scatter_(1, given, True)
-            banned[:, :NUM_SPECIAL] = True
-            indices, values = self._complete(given, k, banned)
+        for part in self._parts(inputs, k):
+            indices, values = self._complete(inputs[part], k, barred.of(part))
             chosen.append(indices.masked_fill(values == -torch.inf, PAD))
             scores.append(values.float())
         if not chosen:
             return inputs.new_zeros((0, k)), torch.zeros((0, k), device=inputs.device)
         return torch.cat(chosen), torch.cat(scores)
 
+    def _parts(self, inputs: Tensor, k: int) -> Iterator[slice]:
+        """Lists [B, L] in parts that fit into memory."""
+        most = scores_at_once(inputs.device)
+        per_list = max(1, self._scores_per_list(inputs.shape[1], k))
+        size = max(_FEWEST_AT_ONCE, most // per_list)
+        for start in range(0, len(inputs), size):
+            yield slice(start, start + size)
 
-def top_items(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k best of scores [..., N] over items: indices with the special ids counted, scores.
 
-    Where N is below k the tail is PAD with −inf.
-    """
-    values, rows = scores.topk(min(k, scores.shape[-1]), dim=-1)
-    indices = rows + NUM_SPECIAL
-    missing = k - values.shape[-1]
-    if missing > 0:
-        values = torch.nn.functional.pad(values, (0, missing), value=-torch.inf)
-        indices = torch.nn.functional.pad(indices, (0, missing), value=PAD)
-    return indices, values
+def scores_at_once(device: torch.device) -> int:
+    """How many scores a device holds while lists are completed."""
+    return _SCORES_AT_ONCE.get(device.type, _SCORES_AT_ONCE["cpu"])
 
 
 def last_items(inputs: Tensor, length: int) -> Tensor:

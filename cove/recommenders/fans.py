@@ -18,10 +18,14 @@ from torch import Tensor
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
-from cove.recommenders.base import ListCompleter, Prediction, last_items, top_items
+from cove.recommenders.base import ListCompleter, Prediction, last_items, scores_at_once
 from cove.recommenders.catalogue import CatalogueHead
 from cove.recommenders.transformer import TransformerEncoder, TransformerSettings
-from cove.vocabulary import CLS, MASK, NUM_SPECIAL, PAD, SEP
+from cove.retrieval import Barred, top_items
+from cove.vocabulary import CLS, MASK, PAD, SEP
+
+_FEWEST_SLOTS = 32
+"""Slots that are scored together in any case: a product with fewer rows wastes the table."""
 
 
 class FansSettings(TransformerSettings):
@@ -97,12 +101,12 @@ class SlotCompleter(ListCompleter):
         return torch.cat([states[:, 1 : length + 1], states[:, length + 2 : -1]], dim=1)
 
     def _scores_per_list(self, length: int, k: int) -> int:
-        return self._num_slots(length) * (self.items.num_entities + NUM_SPECIAL)
+        return self._num_slots(length) * max(k, self.items.dimensions)
 
     def _num_slots(self, length: int) -> int:
         return min(max(length, self.settings.min_slots), self.settings.max_length // 2)
 
-    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
+    def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         inputs = last_items(inputs, self.settings.max_length // 2)
         sizes = (inputs != PAD).sum(dim=1, keepdim=True)
         num_slots = sizes.clamp(self.settings.min_slots, self.settings.max_length // 2)
@@ -110,10 +114,26 @@ class SlotCompleter(ListCompleter):
         slots = torch.where(slot < num_slots, MASK, PAD)  # [B, S]
         table = self.items.all()
         states = self._encode(ListBatch(inputs, slots), table)[:, inputs.shape[1] :]
-        scores = self.scores(states.flatten(0, 1), table)
-        scores = scores.view(*slots.shape, -1)  # [B, S, N]
-        barred = forbidden[:, None, NUM_SPECIAL:] | (slots == PAD)[:, :, None]
-        return read_depth_first(scores.masked_fill(barred, -torch.inf), k)
+        asked = slots == MASK
+        indices = slots.new_full((*slots.shape, k), PAD)  # [B, S, k]
+        values = states.new_full((*slots.shape, k), -torch.inf)
+        owners = asked.nonzero()[:, 0]  # [M], the list of each slot
+        indices[asked], values[asked] = self._best(states[asked], table, k, barred, owners)
+        return read_depth_first(indices, values, k)
+
+    def _best(
+        self, states: Tensor, table: Tensor, k: int, barred: Barred, owners: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The k best items of each slot, [M, k], of states [M, D] of the lists `owners` [M]."""
+        size = max(_FEWEST_SLOTS, scores_at_once(states.device) // len(table))
+        parts = [
+            top_items(barred.of(lists).bar(self.scores(some, table)), k)
+            for some, lists in zip(
+                torch.split(states, size), torch.split(owners, size), strict=True
+            )
+        ]
+        indices, values = zip(*parts, strict=True)
+        return torch.cat(indices), torch.cat(values)
 
 
 class Fans(SlotCompleter):
@@ -137,23 +157,18 @@ class Fans(SlotCompleter):
         return scores
 
 
-def read_depth_first(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def read_depth_first(indices: Tensor, values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The best item of slot 1, of slot 2, …, then each slot's second best, repeats skipped.
 
-    scores: [B, S, N], −inf where barred. Returns indices [B, k] and scores [B, k]; where
-    candidates run out, any index with −inf.
+    indices, values: [B, S, k], each slot's best items and their scores, −inf where there is none.
+    Returns indices [B, k] and scores [B, k]; where candidates run out, any index with −inf.
     """
-    indices, values = top_items(scores, k)  # [B, S, k]
-    flat_indices = indices.transpose(1, 2).flatten(1)  # [B, k·S], depth first
-    flat_values = values.transpose(1, 2).flatten(1)
-    never = flat_indices.shape[1]
-    place = torch.arange(never, device=scores.device).expand_as(flat_indices)
-    place = place.masked_fill(flat_values == -torch.inf, never)
-    first = torch.full(
-        (len(scores), NUM_SPECIAL + scores.shape[2]), never, device=scores.device
-    ).scatter_reduce_(1, flat_indices, place, "amin")
-    first = F.pad(first, (0, max(0, k - first.shape[1])), value=never)
-    order = first.topk(k, dim=1, largest=False, sorted=True).values  # [B, k]
-    found = order.clamp(max=never - 1)
-    chosen = flat_values.gather(1, found).masked_fill(order == never, -torch.inf)
-    return flat_indices.gather(1, found), chosen
+    flat = indices.transpose(1, 2).flatten(1)  # [B, k·S], depth first
+    scores = values.transpose(1, 2).flatten(1)
+    real = scores > -torch.inf
+    ordered, places = flat.masked_fill(~real, -1).sort(dim=1, stable=True)
+    repeated = F.pad(ordered[:, 1:] == ordered[:, :-1], (1, 0))  # the first in the reading counts
+    kept = torch.zeros_like(real).scatter_(1, places, ~repeated) & real
+    order = (~kept).to(torch.uint8).sort(dim=1, stable=True).indices[:, :k]
+    chosen = scores.gather(1, order).masked_fill(~kept.gather(1, order), -torch.inf)
+    return flat.gather(1, order), chosen

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
-from cove.recommenders.base import ListCompleter, last_items, top_items, whole_lists
+from cove.recommenders.base import ListCompleter, last_items, whole_lists
 from cove.recommenders.transformer import at_places
+from cove.retrieval import Barred, top_items
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -34,26 +35,26 @@ class NextItemCompleter(ListCompleter):
     def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         """Scores [B, N] of the item behind each list.
 
-        tokens: [B, L], PAD on the right, L perhaps 0; sizes: [B, 1], items of each list, perhaps
-        0; table: [NUM_SPECIAL + N, D], the embeddings of all indices.
+        They are new: the caller may change them. tokens: [B, L], PAD on the right, L perhaps 0;
+        sizes: [B, 1], items of each list, perhaps 0; table: [NUM_SPECIAL + N, D], the embeddings of
+        all indices.
         """
 
     def _scores_per_list(self, length: int, k: int) -> int:
         return self.items.num_entities + NUM_SPECIAL + (length + k) * self.items.dimensions
 
-    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
+    def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         steps = min(k, self.max_generated)
         tokens = F.pad(last_items(inputs, max(1, self.max_length - steps)), (0, steps))
         sizes = (tokens != PAD).sum(dim=1, keepdim=True)  # [B, 1]
-        table, banned = self.items.all(), forbidden.clone()
+        table = self.items.all()
         chosen, scores = [], []
         for step in range(steps):
             seen = tokens[:, : int(sizes.max()) + step]
-            ranked = self.next_scores(seen, sizes + step, table)
-            ranked = ranked.masked_fill(banned[:, NUM_SPECIAL:], -torch.inf)
+            ranked = barred.bar(self.next_scores(seen, sizes + step, table))
             wanted = 1 if step < steps - 1 else k - step  # the last step ranks all that is left
             best, values = top_items(ranked, wanted)
-            banned.scatter_(1, best, True)
+            barred = barred.also(best)
             tokens.scatter_(1, sizes + step, best[:, :1])
             chosen.append(best)
             scores.append(values)

@@ -11,6 +11,7 @@ from cove.embedding import EntityEmbedding
 from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
 from cove.recommenders import ListCompleter, Prediction
+from cove.retrieval import Barred
 from cove.vocabulary import MASK, NUM_SPECIAL, PAD
 
 A, B, C = range(NUM_SPECIAL, NUM_SPECIAL + 3)
@@ -30,7 +31,7 @@ class Known(ListCompleter):
         table = self.items.all()
         return Prediction(table[A].sum(), torch.zeros(2, 2), torch.tensor([A, B]))
 
-    def _complete(self, inputs: Tensor, k: int, forbidden: Tensor) -> tuple[Tensor, Tensor]:
+    def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         raise NotImplementedError
 
     def _scores_per_list(self, length: int, k: int) -> int:

@@ -138,10 +138,27 @@ def test_lists_completed_in_several_chunks_are_those_completed_in_one(recommende
     forbidden = torch.zeros(5, NUM_SPECIAL + NUM_ITEMS, dtype=torch.bool)
     forbidden[3, NUM_SPECIAL + 9 :] = True
     items, scores = recommender.complete(given(inputs), 4, forbidden)
-    monkeypatch.setattr("cove.recommenders.base._SCORES_AT_ONCE", 1)
+    monkeypatch.setattr("cove.recommenders.base._SCORES_AT_ONCE", {"cpu": 1})
+    monkeypatch.setattr("cove.recommenders.base._FEWEST_AT_ONCE", 1)
+    monkeypatch.setattr("cove.recommenders.fans._FEWEST_SLOTS", 1)
     again, values = recommender.complete(given(inputs), 4, forbidden)
     assert torch.equal(items, again)
     torch.testing.assert_close(scores, values)
+
+
+def test_excluded_items_are_those_forbidden_list_by_list(recommender):
+    inputs = indices([0, 1], [2], [])
+    excluded = indices([2, 3, 4], [5], [6, 7])
+    forbidden = torch.zeros(3, NUM_SPECIAL + NUM_ITEMS, dtype=torch.bool).scatter(1, excluded, True)
+    items, scores = recommender.complete(given(inputs), 9, forbidden)
+    again, values = recommender.complete(given(inputs), 9, excluded=excluded)
+    assert torch.equal(items, again)
+    assert torch.equal(scores, values)
+    everything = torch.zeros(1, NUM_SPECIAL + NUM_ITEMS, dtype=torch.bool)
+    everything[0, NUM_SPECIAL + 10 :] = True
+    shared = recommender.complete(given(inputs), 4, everything)
+    each = recommender.complete(given(inputs), 4, everything.expand(3, -1))
+    assert torch.equal(shared[0], each[0])
 
 
 def test_completing_is_deterministic_and_changes_nothing(recommender):

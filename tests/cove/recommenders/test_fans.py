@@ -6,6 +6,7 @@ from torch import Tensor
 
 from cove.batches import ListBatch, pad_lists
 from cove.recommenders.fans import Fans, FansSettings, read_depth_first
+from cove.retrieval import top_items
 from cove.vocabulary import CLS, MASK, NUM_SPECIAL, PAD, SEP
 from tests.cove.worlds import build
 
@@ -116,15 +117,15 @@ SCORES = torch.tensor([[[4.0, 3.0, 1.0, 0.0], [5.0, 1.0, 4.0, 0.5]]])  # one lis
 
 def test_slots_are_read_depth_first_and_repeats_are_skipped():
     # ranks: 0, 1, 2, 3 and 0, 2, 1, 3; read 0, (0), 1, 2, (2), (1), 3
-    items, scores = read_depth_first(SCORES, 4)
+    items, scores = read_depth_first(*top_items(SCORES, 4), 4)
     assert (items - NUM_SPECIAL).tolist() == [[0, 1, 2, 3]]
     assert scores.tolist() == [[4.0, 3.0, 4.0, 0.0]]
 
 
 def test_a_depth_first_reading_of_fewer_items_is_the_start_of_a_longer_one():
-    longer = read_depth_first(SCORES, 4)
+    longer = read_depth_first(*top_items(SCORES, 4), 4)
     for k in (1, 2, 3):
-        items, scores = read_depth_first(SCORES, k)
+        items, scores = read_depth_first(*top_items(SCORES, k), k)
         assert torch.equal(items, longer[0][:, :k])
         assert torch.equal(scores, longer[1][:, :k])
 
@@ -132,7 +133,7 @@ def test_a_depth_first_reading_of_fewer_items_is_the_start_of_a_longer_one():
 def test_barred_items_are_passed_over_in_the_reading():
     barred = SCORES.clone()
     barred[:, :, 0] = -torch.inf  # ranks: 1, 2, 3 and 2, 1, 3
-    items, scores = read_depth_first(barred, 5)
+    items, scores = read_depth_first(*top_items(barred, 5), 5)
     assert (items[:, :3] - NUM_SPECIAL).tolist() == [[1, 2, 3]]
     assert scores.tolist() == [[3.0, 4.0, 0.0, -torch.inf, -torch.inf]]
 
@@ -141,7 +142,7 @@ def test_any_reading_is_that_of_a_plain_loop():
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(20, 4, 9, generator=generator)
     scores[torch.rand(scores.shape, generator=generator) < 0.3] = -torch.inf
-    items, values = read_depth_first(scores, 7)
+    items, values = read_depth_first(*top_items(scores, 7), 7)
     for one, found, best in zip(scores, items, values, strict=True):
         order, read = one.argsort(dim=1, descending=True), {}
         for rank in range(9):
