@@ -2,11 +2,15 @@
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query, Request, Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
+from app.services.batching import Batcher
 from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import InvalidError, NotFoundError
 from app.services.model_store import ModelStore
+from app.services.served_model import ServedModel
 from app.settings import Settings
 
 
@@ -18,8 +22,26 @@ async def _store(request: Request) -> ModelStore:
     return cast(ModelStore, request.app.state.store)
 
 
+async def _batcher(request: Request) -> Batcher:
+    return cast(Batcher, request.app.state.batcher)
+
+
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[ModelStore, Depends(_store)]
+BatcherOf = Annotated[Batcher, Depends(_batcher)]
+
+
+async def model_for(store: ModelStore, model_id: str | None, task: str) -> ServedModel:
+    """As `ModelStore.for_task`, off the event loop where something must be read."""
+    if model_id is None or store.in_memory(model_id) is not None:
+        return store.for_task(model_id, task)
+    return await run_in_threadpool(store.for_task, model_id, task)
+
+
+def json_answer(answer: BaseModel) -> Response:
+    """A model as JSON, what is not there left out: validated when it was made, not again."""
+    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
+
 
 _ModelId = Annotated[
     str | None,

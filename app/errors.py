@@ -18,7 +18,6 @@ from app.services.errors import (
     InvalidError,
     NotFoundError,
     NotReadyError,
-    TooSlowError,
 )
 from cove.errors import CoveError
 from training.registry.errors import RegistryError
@@ -33,7 +32,6 @@ _STATUS: Mapping[type[CoveError], int] = {
     BusyError: 429,
     NotReadyError: 503,
     RegistryError: 503,
-    TooSlowError: 503,
 }
 _RETRY_AFTER = {429: "1", 503: "5"}
 """Seconds after which the same call may well be answered."""

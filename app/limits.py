@@ -1,34 +1,60 @@
 """Bounds on what a request may hold: the size of its body, the lengths of its lists."""
 
+import asyncio
 from collections.abc import Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.errors import problem
 from app.services.errors import InvalidError
 from app.settings import Settings
 
 
-class BodyLimit:
-    """Middleware that ends a request with 413 where its body is longer than `max_bytes`."""
+class RequestLimits:
+    """Middleware that ends a request whose body is too long (413) or too slow (408), and one whose
+    answer takes too long (503)."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
-        self.max_bytes = max_bytes
+        self.max_bytes = settings.max_body_bytes
+        self.seconds = settings.request_timeout_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the body as the app reads it, whatever the request's head says of its length."""
-        received = 0
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        received, waits_for_body, answering = 0, False, False
 
         async def counted() -> Message:
-            nonlocal received
+            nonlocal received, waits_for_body
+            waits_for_body = True
             message = await receive()
+            waits_for_body = message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > self.max_bytes:
                 raise HTTPException(413, f"the body is longer than {self.max_bytes} bytes")
             return message
 
-        await self.app(scope, counted, send)
+        async def watched(message: Message) -> None:
+            nonlocal answering
+            answering = True
+            await send(message)
+
+        try:
+            async with asyncio.timeout(self.seconds):
+                await self.app(scope, counted, watched)
+        except TimeoutError:
+            if answering:
+                raise
+            await self._too_slow(waits_for_body)(scope, receive, send)
+
+    def _too_slow(self, waits_for_body: bool) -> ASGIApp:
+        if waits_for_body:
+            headers = {"Connection": "close"}
+            return problem(408, f"the body did not come within {self.seconds:g} s", headers=headers)
+        return problem(503, f"there was no answer within {self.seconds:g} s: try again later")
 
 
 def check_k(k: int, settings: Settings) -> None:

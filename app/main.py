@@ -13,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 import cove
 from app import errors
 from app.keys import read_keys
-from app.limits import BodyLimit
+from app.limits import RequestLimits
+from app.observed import Observed
 from app.routes import (
     codes,
     completion,
@@ -28,6 +29,7 @@ from app.routes import (
 )
 from app.schemas import Problem
 from app.security import Guard, describe_keys
+from app.services.batching import Batcher
 from app.services.model_store import ModelStore
 from app.settings import Settings, read_settings
 
@@ -45,12 +47,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         torch.set_num_threads(settings.torch_threads)
-        store = await run_in_threadpool(ModelStore, settings)
+        store = ModelStore(settings)
+        batcher = Batcher(settings.max_batch, settings.max_queue)
+        app.state.store, app.state.batcher = store, batcher
         try:
             await run_in_threadpool(store.start)
-            app.state.store = store
             yield
         finally:
+            await run_in_threadpool(batcher.close)
             await run_in_threadpool(store.stop)
 
     app = FastAPI(
@@ -64,8 +68,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     app.state.settings, app.state.keys = settings, read_keys(settings)
     errors.install(app)
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestLimits, settings=settings)
     app.add_middleware(Guard, keys=app.state.keys, settings=settings)
+    app.add_middleware(Observed)  # the last is the outermost
     calls = (completion, scoring, recommending, codes, items, users, runs, models, operations)
     for module in (*calls, pages):
         app.include_router(module.router)

@@ -1,12 +1,13 @@
 """POST /complete-list."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from app.dependencies import SettingsOf, StoreOf
+from app.dependencies import BatcherOf, SettingsOf, StoreOf, json_answer, model_for
 from app.errors import documented
 from app.limits import check_k, check_lengths
+from app.metrics import FALLBACKS, UNKNOWN_IDS
 from app.schemas import CompletionRequest, ListCompletion, ManyCompletions
-from app.services.completion import CompletionOptions, complete_lists
+from app.services.completion import CompletionOptions, ListsQuestion
 from app.services.errors import InvalidError
 from app.settings import Settings
 from cove.recommenders import LISTS
@@ -17,15 +18,14 @@ router = APIRouter(tags=["completion"])
 @router.post(
     "/complete-list",
     response_model=ListCompletion | ManyCompletions,
-    response_model_exclude_none=True,
-    responses=documented(404, 413, 422, 503),
+    responses=documented(404, 408, 413, 422, 429, 503),
 )
-def complete_list(
-    request: CompletionRequest, store: StoreOf, settings: SettingsOf
-) -> ListCompletion | ManyCompletions:
+async def complete_list(
+    request: CompletionRequest, store: StoreOf, settings: SettingsOf, batcher: BatcherOf
+) -> Response:
     """Complete one list (`items`) or many (`lists`); given items are never returned."""
     lists = _checked_lists(request, settings)
-    model = store.for_task(request.model, LISTS)
+    model = await model_for(store, request.model, LISTS)
     options = CompletionOptions(
         k=request.k,
         exclude=request.exclude,
@@ -34,10 +34,14 @@ def complete_list(
         explain=request.explain,
         max_per_code=request.max_per_code,
     )
-    results = complete_lists(model, lists, options)
+    results = await batcher.ask(ListsQuestion(model, lists, options))
+    for each in results:
+        UNKNOWN_IDS.labels(LISTS).inc(len(each.unknown_items))
+        if each.source != "model":
+            FALLBACKS.labels(each.source).inc()
     if request.lists is not None:
-        return ManyCompletions(results=results, model=model.id)
-    return ListCompletion(**dict(results[0]), model=model.id)
+        return json_answer(ManyCompletions(results=results, model=model.id))
+    return json_answer(ListCompletion(**dict(results[0]), model=model.id))
 
 
 def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[str | int]]:

@@ -1,12 +1,13 @@
 """POST /score-clicks."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from app.dependencies import SettingsOf, StoreOf
+from app.dependencies import BatcherOf, SettingsOf, StoreOf, json_answer, model_for
 from app.errors import documented
+from app.metrics import FALLBACKS, UNKNOWN_IDS
 from app.schemas import ClickScores, ScoringRequest
 from app.services.errors import InvalidError
-from app.services.scoring import score_clicks
+from app.services.scoring import PairsQuestion
 from cove.recommenders import CLICKS
 
 router = APIRouter(tags=["scoring"])
@@ -14,10 +15,12 @@ router = APIRouter(tags=["scoring"])
 
 @router.post(
     "/score-clicks",
-    response_model_exclude_none=True,
-    responses=documented(404, 413, 422, 503),
+    response_model=ClickScores,
+    responses=documented(404, 408, 413, 422, 429, 503),
 )
-def score(request: ScoringRequest, store: StoreOf, settings: SettingsOf) -> ClickScores:
+async def score(
+    request: ScoringRequest, store: StoreOf, settings: SettingsOf, batcher: BatcherOf
+) -> Response:
     """How likely a user clicks each of the items, in the order given, repeats kept.
 
     A user or an item that the model does not know is scored as the average one, and marked so.
@@ -25,5 +28,11 @@ def score(request: ScoringRequest, store: StoreOf, settings: SettingsOf) -> Clic
     most, given = settings.max_items_scored, len(request.items)
     if given > most:
         raise InvalidError("items", f"at most {most} items in a call: got {given}")
-    model = store.for_task(request.model, CLICKS)
-    return score_clicks(model, request.user, request.items, request.explain)
+    model = await model_for(store, request.model, CLICKS)
+    question = PairsQuestion(model, request.user, request.items, request.explain)
+    answer = await batcher.ask(question)
+    unknown = sum(not each.known for each in answer.items)
+    UNKNOWN_IDS.labels(CLICKS).inc((not answer.known_user) + unknown)
+    if answer.source != "model":
+        FALLBACKS.labels(answer.source).inc()
+    return json_answer(answer)

@@ -1,16 +1,19 @@
 """Which items of a catalogue may be given, and the best of them.
 
-N items, K candidates, H levels, G items that are given. Rows count from 0 without the special ids.
+B lists or users, N items, K candidates, H levels, G items that are given. Rows count from 0
+without the special ids, indices with them.
 """
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from app.services.entity_index import EntityIndex
+from app.services.errors import NotReadyError
 from cove.vocabulary import NUM_SPECIAL, ExternalId
 
 Candidates = list[tuple[int, float]]
@@ -26,15 +29,19 @@ class Bounds:
     allow: Sequence[ExternalId] | None = None
     max_per_code: int | None = None
 
+    @property
+    def alike(self) -> Hashable:
+        """What answers must share to be read off together; what is rare is read alone."""
+        return self.k if self.allow is None and self.max_per_code is None else id(self)
 
-def forbidden_rows(index: EntityIndex, bounds: Bounds) -> Tensor:
-    """[N] bool: what no answer within the bounds may give."""
-    forbidden = torch.zeros(len(index.vocabulary), dtype=torch.bool)
-    if bounds.allow is not None:
-        forbidden[:] = True
-        forbidden[known_rows(index, bounds.allow)] = False
-    forbidden[known_rows(index, bounds.exclude)] = True
-    return forbidden
+
+def allowed_mask(index: EntityIndex, bounds: Bounds) -> Tensor | None:
+    """[1, NUM_SPECIAL + N] bool, True for what `allow` leaves out; None where it allows all."""
+    if bounds.allow is None:
+        return None
+    mask = torch.ones((1, NUM_SPECIAL + len(index.vocabulary)), dtype=torch.bool)
+    mask[0, index.vocabulary.encode(bounds.allow)[0]] = False
+    return mask
 
 
 def known_rows(index: EntityIndex, externals: Sequence[ExternalId]) -> Tensor:
@@ -43,26 +50,49 @@ def known_rows(index: EntityIndex, externals: Sequence[ExternalId]) -> Tensor:
     return torch.tensor(indices, dtype=torch.int64) - NUM_SPECIAL
 
 
-def best(index: EntityIndex, scores: Tensor, forbidden: Tensor, bounds: Bounds) -> Candidates:
-    """The highest of scores [N] that are not forbidden, [N] bool, within the bounds."""
-    scores = scores.masked_fill(forbidden, -torch.inf)
-    most = len(scores) - int(forbidden.sum())
+def best(
+    index: EntityIndex, top: Callable[[int], tuple[Tensor, Tensor]], bounds: Bounds
+) -> list[Candidates]:
+    """The best of each list or user within the bounds, but for `exclude`, which `top` heeds.
+
+    top: the k best, indices and scores [B, k], special indices where candidates run out.
+
+    Raises:
+        NotReadyError: a score is no number: the model's weights are not finite.
+    """
+    mask = allowed_mask(index, bounds)
+    most = len(index.vocabulary) if mask is None else int((~mask).sum())
     wanted = min(bounds.k if bounds.max_per_code is None else 4 * bounds.k, most)
     while True:
-        values, rows = scores.topk(wanted)
-        chosen = limited(index, list(zip(rows.tolist(), values.tolist(), strict=True)), bounds)
-        if wanted >= most or len(chosen) == bounds.k:
+        found = zip(*(part.tolist() for part in top(max(1, wanted))), strict=True)
+        ranked = [_real(index, *row) for row in found]
+        chosen = [limited(index, row, bounds) for row in ranked]
+        short = any(len(row) < bounds.k for row in chosen)
+        if bounds.max_per_code is None or wanted >= most or not short:
             return chosen
         wanted = min(4 * wanted, most)
 
 
-def most_popular(index: EntityIndex, forbidden: Tensor, bounds: Bounds) -> Candidates:
-    """The most popular items that are not forbidden, [N] bool; scores are their occurrences."""
-    rows = index.most_popular[~forbidden[index.most_popular]]
+def _real(index: EntityIndex, indices: list[int], scores: list[float]) -> Candidates:
+    pairs = zip(indices, scores, strict=True)
+    found = [(place - NUM_SPECIAL, score) for place, score in pairs if place >= NUM_SPECIAL]
+    if not all(math.isfinite(score) for _, score in found):  # a NaN comes before all numbers
+        raise NotReadyError(f"the model {index.model_id} gives no number: train it again")
+    return found
+
+
+def most_popular(index: EntityIndex, barred: Sequence[int], bounds: Bounds) -> Candidates:
+    """The most popular items within the bounds but for the indices `barred`; scores are their
+    occurrences in training."""
+    rows, mask = index.most_popular, allowed_mask(index, bounds)
+    if mask is not None:
+        rows = rows[~mask[0, rows + NUM_SPECIAL]]
+    without = torch.tensor(barred, dtype=torch.int64) - NUM_SPECIAL
     if bounds.max_per_code is None:
-        rows = rows[: bounds.k]
-    scores = index.popularity[rows]
-    return limited(index, list(zip(rows.tolist(), scores.tolist(), strict=True)), bounds)
+        rows = rows[: bounds.k + len(without)]
+    rows = rows[~torch.isin(rows, without)]
+    pairs = zip(rows.tolist(), index.popularity[rows].tolist(), strict=True)
+    return limited(index, list(pairs), bounds)
 
 
 def limited(index: EntityIndex, candidates: Candidates, bounds: Bounds) -> Candidates:

@@ -1,18 +1,17 @@
 """Completes lists with a served model, or by popularity where the model knows none of a list."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor
 
 from app.schemas import CompletedItem, Completion
 from app.services.candidates import (
     Bounds,
     Candidates,
-    forbidden_rows,
-    limited,
+    allowed_mask,
+    best,
     most_popular,
     shared_codes,
 )
@@ -20,6 +19,7 @@ from app.services.entity_index import EntityIndex
 from app.services.errors import NotFoundError, shown
 from app.services.served_model import ServedModel
 from cove.batches import ListBatch, pad_lists
+from cove.errors import CoveError
 from cove.recommenders import ListCompleter
 from cove.vocabulary import NUM_SPECIAL, ExternalId
 
@@ -32,6 +32,53 @@ class CompletionOptions(Bounds):
     explain: bool = False
 
 
+@dataclass(frozen=True)
+class ListsQuestion:
+    """How do these lists go on?"""
+
+    model: ServedModel
+    lists: Sequence[Sequence[ExternalId]]
+    options: CompletionOptions
+
+    @property
+    def size(self) -> int:
+        """How many lists there are."""
+        return len(self.lists)
+
+    @property
+    def alike(self) -> Hashable:
+        """Lists that ask for as many items are completed together."""
+        return self.options.alike
+
+    @classmethod
+    def answer(cls, questions: Sequence["ListsQuestion"]) -> list[list[Completion] | Exception]:
+        """The completions of each question's lists, in one call of the recommender."""
+        read = [_read(question) for question in questions]
+        known = [one for each in read if isinstance(each, list) for one in each if one.given]
+        chosen = iter(_by_model(questions[0], known) if known else [])
+        answers: list[list[Completion] | Exception] = []
+        for question, lists in zip(questions, read, strict=True):
+            if isinstance(lists, Exception):
+                answers.append(lists)
+                continue
+            index, options = question.model.items, question.options
+            results = []
+            for one in lists:
+                ranked = next(chosen) if one.given else most_popular(index, one.excluded, options)
+                results.append(_completion(index, one, ranked, options))
+            answers.append(results)
+        return answers
+
+
+@dataclass(frozen=True)
+class _List:
+    """A list in the words of the model: indices of what it knows, ids of what it does not."""
+
+    given: list[int]
+    unknown: list[ExternalId]
+    excluded: list[int]
+
+
 def complete_lists(
     model: ServedModel, lists: Sequence[Sequence[ExternalId]], options: CompletionOptions
 ) -> list[Completion]:
@@ -40,59 +87,49 @@ def complete_lists(
     Raises:
         NotFoundError: `unknown` is "error" and a list holds ids that the model lacks.
     """
-    index = model.items
-    encoded = [index.vocabulary.encode(one) for one in lists]
-    unknown = list(dict.fromkeys(item for _, missing in encoded for item in missing))
-    if unknown and options.unknown == "error":
+    (answer,) = ListsQuestion.answer([ListsQuestion(model, lists, options)])
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _read(question: ListsQuestion) -> list[_List] | CoveError:
+    vocabulary = question.model.items.vocabulary
+    excluded = vocabulary.encode(question.options.exclude)[0]
+    lists = [_List(*vocabulary.encode(one), excluded) for one in question.lists]
+    unknown = list(dict.fromkeys(item for one in lists for item in one.unknown))
+    if unknown and question.options.unknown == "error":
         named = ", ".join(shown(item) for item in unknown[:10])
         more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
-        raise NotFoundError(f"the model {model.id} does not know these items: {named}{more}")
-    forbidden = forbidden_rows(index, options)
-    known = [given for given, _ in encoded if given]
-    chosen = iter(_by_model(model, known, forbidden, options) if known else [])
-    results = []
-    for given, missing in encoded:
-        candidates = next(chosen) if given else most_popular(index, forbidden, options)
-        results.append(
-            Completion(
-                items=_items(index, candidates, given, options.explain),
-                source="model" if given else "popularity",
-                unknown_items=missing,
-            )
+        return NotFoundError(
+            f"the model {question.model.id} does not know these items: {named}{more}"
         )
-    return results
+    return lists
 
 
-def _by_model(
-    model: ServedModel, lists: list[list[int]], forbidden: Tensor, options: CompletionOptions
-) -> list[Candidates]:
-    assert isinstance(model.recommender, ListCompleter)
-    batch = ListBatch(pad_lists(lists), torch.zeros((len(lists), 0), dtype=torch.int64))
-    banned = torch.nn.functional.pad(forbidden, (NUM_SPECIAL, 0), value=True)
-    banned = banned.expand(len(lists), -1)  # [B, NUM_SPECIAL + N]
-    most = int((~forbidden).sum())
-    wanted = min(options.k if options.max_per_code is None else 4 * options.k, most)
-    while True:
-        if wanted == 0:
-            return [[] for _ in lists]
-        indices, scores = model.recommender.complete(batch, wanted, banned)
-        results = [
-            limited(
-                model.items,
-                [
-                    (index - NUM_SPECIAL, score)
-                    for index, score in zip(row.tolist(), values.tolist(), strict=True)
-                    if index >= NUM_SPECIAL
-                ],
-                options,
-            )
-            for row, values in zip(indices, scores, strict=True)
-        ]
-        if wanted >= most or all(len(one) == options.k for one in results):
-            return results
-        if options.max_per_code is None:
-            return results
-        wanted = min(4 * wanted, most)
+def _by_model(question: ListsQuestion, lists: list[_List]) -> list[Candidates]:
+    """What the model gives for lists that it knows, all of them within one question's bounds."""
+    recommender = question.model.recommender
+    assert isinstance(recommender, ListCompleter)
+    nothing = torch.zeros((len(lists), 0), dtype=torch.int64)
+    batch = ListBatch(pad_lists([one.given for one in lists]), nothing)
+    excluded = pad_lists([one.excluded for one in lists])
+    mask = allowed_mask(question.model.items, question.options)
+    return best(
+        question.model.items,
+        lambda k: recommender.complete(batch, k, mask, excluded),
+        question.options,
+    )
+
+
+def _completion(
+    index: EntityIndex, one: _List, ranked: Candidates, options: CompletionOptions
+) -> Completion:
+    return Completion(
+        items=_items(index, ranked, one.given, options.explain),
+        source="model" if one.given else "popularity",
+        unknown_items=one.unknown,
+    )
 
 
 def _items(

@@ -30,10 +30,6 @@ class BusyError(CoveError):
     """More calls wait already than the settings allow."""
 
 
-class TooSlowError(CoveError):
-    """A call took longer than the settings allow."""
-
-
 class NotReadyError(CoveError):
     """No model is served yet."""
 

@@ -4,9 +4,9 @@ K items of an answer, S items that the user has, D dimensions. Rows count from 0
 special ids.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -16,18 +16,19 @@ from app.schemas import NearestSeen, Recommendation, RecommendedItem
 from app.services.candidates import (
     Bounds,
     Candidates,
+    allowed_mask,
     best,
-    forbidden_rows,
     known_rows,
     most_popular,
     shared_codes,
 )
 from app.services.completion import CompletionOptions, complete_lists
 from app.services.entity_index import EntityIndex
-from app.services.errors import NotReadyError
 from app.services.served_model import ServedModel
+from cove.batches import pad_lists
 from cove.recommenders.preferences import PreferenceModel
-from cove.vocabulary import NUM_SPECIAL, ExternalId
+from cove.retrieval import Barred, top_items
+from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId
 
 _NEAREST = 3
 _COSINES_AT_ONCE = 1 << 20
@@ -42,6 +43,59 @@ class RecommendationOptions(Bounds):
     explain: bool = False
 
 
+@dataclass(frozen=True)
+class UserQuestion:
+    """What would this user like? `items`: what the user is further known to have.
+
+    completer: the model that is served for lists; it answers for unknown users.
+    """
+
+    model: ServedModel
+    user: ExternalId
+    items: Sequence[ExternalId]
+    options: RecommendationOptions
+    completer: ServedModel | None = None
+
+    @property
+    def size(self) -> int:
+        """One user."""
+        return 1
+
+    @property
+    def alike(self) -> Hashable:
+        """Users who are to be given as many items are scored together."""
+        return self.options.alike
+
+    @classmethod
+    def answer(cls, questions: Sequence["UserQuestion"]) -> list[Recommendation]:
+        """The recommendations, those to known users by one call of the recommender."""
+        known = [each for each in questions if each.row is not None]
+        chosen = iter(_for_known(known) if known else [])
+        return [_for_unknown(each) if each.row is None else next(chosen) for each in questions]
+
+    @cached_property
+    def row(self) -> int | None:
+        """The user's row; None where the model does not know the user."""
+        assert self.model.users is not None
+        return self.model.users.row_of(self.user)
+
+    @cached_property
+    def given(self) -> Tensor:
+        """The rows of the items given."""
+        return known_rows(self.model.items, self.items)
+
+    @cached_property
+    def has(self) -> Tensor:
+        """The rows of all that a known user has, in training or given, perhaps with repeats."""
+        seen = self.model.seen
+        return self.given if seen is None else torch.cat([seen.of(self.row or 0), self.given])
+
+    def excluded(self, rows: Tensor) -> list[int]:
+        """The indices of rows and of what the options exclude."""
+        vocabulary = self.model.items.vocabulary
+        return (rows + NUM_SPECIAL).tolist() + vocabulary.encode(self.options.exclude)[0]
+
+
 def recommend_items(
     model: ServedModel,
     user: ExternalId,
@@ -51,81 +105,84 @@ def recommend_items(
 ) -> Recommendation:
     """The best items for a user; given ones, and by default those of training, are left out.
 
-    items: what the user is further known to have; an unknown user is judged by it alone.
-    completer: the model that is served for lists; it answers for unknown users.
-
     Raises:
         NotReadyError: the model gives no number for a user: its weights are not finite.
     """
+    (answer,) = UserQuestion.answer([UserQuestion(model, user, items, options, completer)])
+    return answer
+
+
+def _for_known(questions: Sequence[UserQuestion]) -> list[Recommendation]:
+    """Answers to questions that share a model and their bounds."""
+    model, options = questions[0].model, questions[0].options
+    assert isinstance(model.recommender, PreferenceModel)
+    with torch.inference_mode():
+        rows = torch.tensor([each.row or 0 for each in questions])
+        scores = model.recommender.score_all(rows + NUM_SPECIAL)  # [B, N]
+        barred = [
+            each.excluded(each.given if each.options.include_seen else each.has)
+            for each in questions
+        ]
+        chosen = _best(model.items, scores, barred, options)
+    return [_known(each, found) for each, found in zip(questions, chosen, strict=True)]
+
+
+@torch.inference_mode()
+def _best(
+    index: EntityIndex, scores: Tensor, barred: Sequence[Sequence[int]], bounds: Bounds
+) -> list[Candidates]:
+    """The best of scores [B, N], which are changed, but for the indices barred of each row."""
+    Barred(pad_lists(barred), allowed_mask(index, bounds)).bar(scores)
+
+    def top(k: int) -> tuple[Tensor, Tensor]:
+        indices, values = top_items(scores, k)
+        return indices.masked_fill(values == -torch.inf, PAD), values
+
+    return best(index, top, bounds)
+
+
+def _known(question: UserQuestion, candidates: Candidates) -> Recommendation:
+    model, options = question.model, question.options
     assert model.users is not None
-    row = model.users.row_of(user)
-    if row is None:
-        return _for_unknown(model, user, items, options, completer)
-    index, seen = model.items, model.seen
-    given = known_rows(index, items)
-    has = given if seen is None else torch.cat([seen.of(row), given])
-    forbidden = forbidden_rows(index, options)
-    forbidden[given if options.include_seen else has] = True
-    candidates = _numbers(model, best(index, _scores(model, row), forbidden, options))
-    left_out: Literal["left_out", "not_kept"] = "not_kept" if seen is None else "left_out"
+    assert question.row is not None
+    left_out: Literal["left_out", "not_kept"] = "not_kept" if model.seen is None else "left_out"
     return Recommendation(
-        user=model.users.external(row),
+        user=model.users.external(question.row),
         known_user=True,
-        user_codes=model.users.codes_of(row) if options.explain else None,
-        items=_items(index, candidates, has, options.explain),
+        user_codes=model.users.codes_of(question.row) if options.explain else None,
+        items=_items(model.items, candidates, question.has, options.explain),
         source="model",
         seen="included" if options.include_seen else left_out,
-        unknown_items=_unknown(index, items),
+        unknown_items=_unknown(model.items, question.items),
         model=model.id,
     )
 
 
-def _for_unknown(
-    model: ServedModel,
-    user: ExternalId,
-    items: Sequence[ExternalId],
-    options: RecommendationOptions,
-    completer: ServedModel | None,
-) -> Recommendation:
+def _for_unknown(question: UserQuestion) -> Recommendation:
     """The list completer's answer where it knows one of the items; else those near to them; else
     the most popular."""
     source: Literal["completion", "nearest_items", "popularity"]
-    if completer is not None and len(known_rows(completer.items, items)):
+    model, options, completer = question.model, question.options, question.completer
+    barred = question.excluded(question.given)
+    if completer is not None and len(known_rows(completer.items, question.items)):
         source, model = "completion", completer
-        candidates = _completed(completer, items, options)
+        candidates = _completed(completer, question.items, options)
+    elif len(question.given):
+        source = "nearest_items"
+        closeness = _closeness(model, question.given)[None]  # [1, N]
+        (candidates,) = _best(model.items, closeness, [barred], options)
     else:
-        forbidden = forbidden_rows(model.items, options)
-        given = known_rows(model.items, items)
-        forbidden[given] = True
-        if len(given):
-            source = "nearest_items"
-            closeness = _closeness(model, given)
-            candidates = _numbers(model, best(model.items, closeness, forbidden, options))
-        else:
-            source = "popularity"
-            candidates = most_popular(model.items, forbidden, options)
-    has = known_rows(model.items, items)
+        source = "popularity"
+        candidates = most_popular(model.items, barred, options)
+    has = known_rows(model.items, question.items)
     return Recommendation(
-        user=user,
+        user=question.user,
         known_user=False,
         items=_items(model.items, candidates, has, options.explain),
         source=source,
-        unknown_items=_unknown(model.items, items),
+        unknown_items=_unknown(model.items, question.items),
         model=model.id,
     )
-
-
-def _scores(model: ServedModel, user: int) -> Tensor:
-    """The scores of all items for the row of a user, [N]."""
-    assert isinstance(model.recommender, PreferenceModel)
-    with torch.inference_mode():
-        return model.recommender.score_all(torch.tensor([user + NUM_SPECIAL]))[0]
-
-
-def _numbers(model: ServedModel, candidates: Candidates) -> Candidates:
-    if not all(math.isfinite(score) for _, score in candidates):  # a NaN comes before all numbers
-        raise NotReadyError(f"the model {model.id} gives no number for a user: train it again")
-    return candidates
 
 
 def _completed(

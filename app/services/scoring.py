@@ -1,6 +1,7 @@
 """Scores a user's clicks with a served model; who is unknown is scored as the average."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -12,6 +13,41 @@ from cove.recommenders.clicks import ClickScorer
 from cove.vocabulary import NUM_SPECIAL, PAD, ExternalId
 
 
+@dataclass(frozen=True)
+class PairsQuestion:
+    """How likely does this user click each of these items?"""
+
+    model: ServedModel
+    user: ExternalId
+    items: Sequence[ExternalId]
+    explain: bool = False
+
+    @property
+    def size(self) -> int:
+        """Sets of pairs, one more for every 16 items."""
+        return 1 + len(self.items) // 16
+
+    @property
+    def alike(self) -> Hashable:
+        """All pairs are scored alike."""
+        return None
+
+    @classmethod
+    def answer(cls, questions: Sequence["PairsQuestion"]) -> list[ClickScores]:
+        """The probabilities of each question's pairs, by one forward pass."""
+        rows = [(_user_row(each), each.rows) for each in questions]
+        found = iter(_probabilities(questions[0].model, rows))
+        return [
+            _scores(question, user, items, [next(found) for _ in items])
+            for question, (user, items) in zip(questions, rows, strict=True)
+        ]
+
+    @property
+    def rows(self) -> list[int | None]:
+        """The items' rows, None where the model does not know one."""
+        return [self.model.items.row_of(item) for item in self.items]
+
+
 def score_clicks(
     model: ServedModel, user: ExternalId, items: Sequence[ExternalId], explain: bool = False
 ) -> ClickScores:
@@ -20,14 +56,22 @@ def score_clicks(
     Raises:
         NotReadyError: the model gives no number for a pair: its weights are not finite.
     """
+    return PairsQuestion.answer([PairsQuestion(model, user, items, explain)])[0]
+
+
+def _scores(
+    question: PairsQuestion,
+    user: int | None,
+    rows: Sequence[int | None],
+    probabilities: Sequence[float],
+) -> ClickScores:
+    model, explain = question.model, question.explain
     assert model.users is not None
-    user_row = model.users.row_of(user)
-    rows = [model.items.row_of(item) for item in items]
-    known = user_row is not None or any(row is not None for row in rows)
+    known = user is not None or any(row is not None for row in rows)
     return ClickScores(
-        user=user if user_row is None else model.users.external(user_row),
-        known_user=user_row is not None,
-        user_codes=_codes(model.users, user_row) if explain else None,
+        user=question.user if user is None else model.users.external(user),
+        known_user=user is not None,
+        user_codes=_codes(model.users, user) if explain else None,
         items=[
             ScoredItem(
                 item=item if row is None else model.items.external(row),
@@ -36,9 +80,7 @@ def score_clicks(
                 title=None if row is None else model.items.title(row),
                 codes=_codes(model.items, row) if explain else None,
             )
-            for item, row, probability in zip(
-                items, rows, _probabilities(model, user_row, rows), strict=True
-            )
+            for item, row, probability in zip(question.items, rows, probabilities, strict=True)
         ],
         source="model" if known else "average",
         model=model.id,
@@ -46,19 +88,25 @@ def score_clicks(
 
 
 def _probabilities(
-    model: ServedModel, user: int | None, items: Sequence[int | None]
+    model: ServedModel, pairs: Sequence[tuple[int | None, Sequence[int | None]]]
 ) -> list[float]:
-    """Probabilities of the rows `items` for the row `user`, None where one is unknown."""
+    """Probabilities of each user's row with each of its items' rows; None where one is unknown."""
     assert isinstance(model.recommender, ClickScorer)
+    users = [_index(user) for user, items in pairs for _ in items]
+    items = [_index(row) for _, rows in pairs for row in rows]
     if not items:
         return []
-    users = torch.tensor(_index(user)).expand(len(items))
     with torch.inference_mode():
-        logits = model.recommender(users, torch.tensor([_index(row) for row in items]))  # [B]
+        logits = model.recommender(torch.tensor(users), torch.tensor(items))  # [B]
     if logits.isnan().any():
         raise NotReadyError(f"the model {model.id} gives no number for a pair: train it again")
     probabilities: list[float] = logits.double().sigmoid().tolist()
     return probabilities
+
+
+def _user_row(question: PairsQuestion) -> int | None:
+    assert question.model.users is not None
+    return question.model.users.row_of(question.user)
 
 
 def _index(row: int | None) -> int:

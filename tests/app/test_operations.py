@@ -126,13 +126,13 @@ def test_the_description_documents_every_call_and_its_problems(client: TestClien
         "/codes/{level}/{code}/items", "/items", "/items/{item}", "/users", "/users/{user}",
         "/runs", "/runs/{run_id}", "/runs/{run_id}/metrics", "/models", "/models/{model_id}",
         "/models/{model_id}/card", "/livez", "/readyz", "/recommend-items",
-        "/models/rollback", "/models/{model_id}/activate",
+        "/models/rollback", "/models/{model_id}/activate", "/metrics",
     }  # fmt: skip
     assert {"Problem", "FieldError"} <= schema["components"]["schemas"].keys()
     assert "HTTPValidationError" not in schema["components"]["schemas"]
     for path in ("/complete-list", "/score-clicks", "/recommend-items"):
         answers = schema["paths"][path]["post"]["responses"]
-        assert answers.keys() == {"200", "401", "404", "413", "422", "503"}
+        assert answers.keys() == {"200", "401", "404", "408", "413", "422", "429", "503"}
         assert "application/problem+json" in answers["422"]["content"]
     for path in ("/users", "/users/{user}", "/codes/{level}/{code}/items"):
         answers = schema["paths"][path]["get"]["responses"]

@@ -1,0 +1,138 @@
+"""Gathers calls that wait for a model and computes them together, off the event loop."""
+
+import asyncio
+import logging
+from abc import abstractmethod
+from collections import deque
+from collections.abc import Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, Protocol, Self, TypeVar
+
+from app.metrics import BATCH_SIZE, INFERENCE_SECONDS, QUEUE_SIZE
+from app.services.errors import BusyError
+from app.services.served_model import ServedModel
+
+_LOG = logging.getLogger("cove.app")
+Answer_co = TypeVar("Answer_co", covariant=True)
+Answer = TypeVar("Answer")
+
+
+class Question(Protocol[Answer_co]):
+    """What is asked of a model; questions that are alike can be computed together."""
+
+    @property
+    def model(self) -> ServedModel:
+        """Who is asked; the question holds it, whatever is activated meanwhile."""
+
+    @property
+    def size(self) -> int:
+        """How many lists, users or sets of pairs it holds."""
+
+    @property
+    def alike(self) -> Hashable:
+        """What it shares with those of its kind and model that are computed with it."""
+
+    @classmethod
+    @abstractmethod
+    def answer(cls, questions: Sequence[Self]) -> Sequence[Answer_co | Exception]:
+        """The answers in the order of the questions, each as it would be alone."""
+
+
+@dataclass(frozen=True)
+class _Call:
+    question: Question[Any]
+    answer: asyncio.Future[Any]
+
+    @property
+    def kind(self) -> Hashable:
+        return type(self.question), self.question.model.id, self.question.alike
+
+
+class Batcher:
+    """One thread that computes; what comes while it is busy waits and is computed together.
+
+    Nothing waits where the thread is idle. max_batch: sizes of questions that are added up, but
+    for a single question that is larger; max_queue: calls that may wait.
+    """
+
+    def __init__(self, max_batch: int, max_queue: int) -> None:
+        self._max_batch, self._max_queue = max_batch, max_queue
+        self._waiting: deque[_Call] = deque()
+        self._busy = False
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+
+    async def ask(self, question: Question[Answer]) -> Answer:
+        """The answer to a question.
+
+        Raises:
+            BusyError: as many calls wait already as may.
+            CoveError: what is wrong with the question.
+        """
+        if len(self._waiting) >= self._max_queue:
+            raise BusyError(f"{self._max_queue} calls wait already: try again soon")
+        loop = asyncio.get_running_loop()
+        call = _Call(question, loop.create_future())
+        self._waiting.append(call)
+        if not self._busy:
+            self._busy = True
+            loop.call_soon(self._start)  # together with what else arrives in this turn
+        QUEUE_SIZE.set(len(self._waiting))
+        answer: Answer = await call.answer
+        return answer
+
+    def close(self) -> None:
+        """Wait for what is being computed and end the thread."""
+        self._thread.shutdown()
+
+    def _start(self) -> None:
+        calls = self._next()
+        self._busy = bool(calls)
+        QUEUE_SIZE.set(len(self._waiting))
+        if calls:
+            questions = [call.question for call in calls]
+            work = asyncio.get_running_loop().run_in_executor(self._thread, _compute, questions)
+            work.add_done_callback(partial(self._finish, calls))
+
+    def _next(self) -> list[_Call]:
+        """Take the first call and those alike, in their order; who gave up is left out."""
+        taken: list[_Call] = []
+        left: deque[_Call] = deque()
+        size = 0
+        for call in self._waiting:
+            if call.answer.done():
+                continue
+            fits = not taken or (
+                size + call.question.size <= self._max_batch and call.kind == taken[0].kind
+            )
+            (taken if fits else left).append(call)
+            size += call.question.size if fits else 0
+        self._waiting = left
+        return taken
+
+    def _finish(self, calls: list[_Call], work: asyncio.Future[list[Any]]) -> None:
+        self._start()
+        for call, answer in zip(calls, work.result(), strict=True):
+            if call.answer.done():
+                continue
+            if isinstance(answer, Exception):
+                call.answer.set_exception(answer)
+            else:
+                call.answer.set_result(answer)
+
+
+def _compute(questions: Sequence[Question[Any]]) -> Sequence[Any]:
+    """The answers to questions that are alike; what fails together is tried one by one."""
+    first, began = questions[0], perf_counter()
+    BATCH_SIZE.labels(first.model.task).observe(sum(each.size for each in questions))
+    try:
+        return type(first).answer(questions)
+    except Exception as error:
+        if len(questions) == 1:
+            return [error]
+        _LOG.exception("calls failed together; each is tried alone")
+        return [_compute([each])[0] for each in questions]
+    finally:
+        INFERENCE_SECONDS.labels(first.model.task).observe(perf_counter() - began)
