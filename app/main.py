@@ -1,5 +1,6 @@
 """The server: `create_app` puts settings, store, routes and pages together."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.store, app.state.batcher = store, batcher
         try:
             await run_in_threadpool(store.start)
+            gc.freeze()  # what lives as long as the server is not looked through again and again
             yield
         finally:
             await run_in_threadpool(batcher.close)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -13,7 +14,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
 from app.services.served_model import ServedModel
@@ -53,6 +54,15 @@ def exposition(served: Mapping[str, ServedModel]) -> bytes:
         calls = CollectorRegistry()
         MultiProcessCollector(calls)  # type: ignore[no-untyped-call]
     return generate_latest(calls) + generate_latest(models)
+
+
+def forget_dead_workers() -> None:
+    """Take workers that ended out of what is added up over those that live."""
+    folder = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = int(file.stem.rpartition("_")[2])
+        if not Path(f"/proc/{pid}").exists():
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 class _Models(Collector):

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
+import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 import cove
@@ -81,19 +82,22 @@ class Artifact:
     order, NaN where a metric skips one; empty in artifacts written before this was kept."""
 
     def load_recommender(self) -> Recommender:
-        """The recommender with z_c as its plain tables: serving pays nothing for COVE."""
+        """The recommender with z_c as its plain tables: serving pays nothing for COVE.
+
+        Its weights are the artifact's own tensors, not copies.
+        """
         manifest = self.manifest
         num_users = None if self.users is None else len(self.users.vocabulary)
         try:
-            recommender = build_recommender(
-                manifest.recommender, manifest.settings, manifest.num_items, num_users=num_users
-            )
+            with torch.device("meta"):  # shapes alone: no memory, no random numbers
+                recommender = build_recommender(
+                    manifest.recommender, manifest.settings, manifest.num_items, num_users=num_users
+                )
             plain = {k: v for k, v in self.weights.items() if ".quantizer." not in k}
             for name, tables in (("items", self.items), ("users", self.users)):
                 if tables is not None:
-                    plain[f"{name}.weight"] = plain[f"{name}.weight"].clone()
-                    plain[f"{name}.weight"][NUM_SPECIAL:] = tables.embeddings
-            recommender.load_state_dict(plain)
+                    plain[f"{name}.weight"] = _whole(tables.table, plain[f"{name}.weight"])
+            recommender.load_state_dict(plain, assign=True)
         except (CoveError, RuntimeError, KeyError) as error:
             raise ArtifactError(
                 f"{self.directory / 'weights.safetensors'} does not fit the manifest's "
@@ -228,27 +232,36 @@ def read_artifact(directory: Path) -> Artifact:
     """
     directory = Path(directory)
     manifest = read_manifest(directory)
-    content = {name: _read_checked(directory, name, sha) for name, sha in manifest.files.items()}
+    files = {name: _checked(directory, name, sha) for name, sha in manifest.files.items()}
     try:
-        items, users = (read_tables(entity, content) for entity in ("item", "user"))
+        items, users = (read_tables(entity, files) for entity in ("item", "user"))
         if items is None:
             raise KeyError("vocabulary.json")
-        weights = load(content["weights.safetensors"])
-        evaluation = load(content[EVALUATION]) if EVALUATION in content else {}
-        card = content["README.md"].decode()
-    except (KeyError, ValueError, TypeError, SafetensorError, CoveError) as error:
+        weights = load_file(files["weights.safetensors"])
+        evaluation = load_file(files[EVALUATION]) if EVALUATION in files else {}
+        card = files["README.md"].read_text(encoding="utf-8")
+    except (OSError, KeyError, ValueError, TypeError, SafetensorError, CoveError) as error:
         raise ArtifactError(f"{directory} is not an artifact this version reads: {error}") from None
     return Artifact(manifest, directory, items, users, weights, card, evaluation)
 
 
-def _read_checked(directory: Path, name: str, sha: str) -> bytes:
+def _checked(directory: Path, name: str, sha: str) -> Path:
     path = directory / name
     if Path(name).name != name:
         raise ArtifactError(f"{directory / MANIFEST} names a file outside the artifact: {name!r}")
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         raise ArtifactError(f"{path} is missing: the artifact is incomplete") from None
-    if _sha256(content) != sha:
+    if found != sha:
         raise ArtifactError(f"{path} is damaged: its sha256 is not the one in the manifest")
-    return content
+    return path
+
+
+def _whole(table: Tensor, weight: Tensor) -> Tensor:
+    """The table of z_c; with the special rows of `weight` where an old artifact lacks them."""
+    special = weight[:NUM_SPECIAL]
+    if torch.equal(table[:NUM_SPECIAL], special):
+        return table
+    return torch.cat([special, table[NUM_SPECIAL:]])

@@ -7,9 +7,10 @@ as in the vocabulary, without the special ids.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from safetensors.torch import load, save
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cove.embedding import EntityEmbedding
@@ -41,7 +42,7 @@ class EntityTables:
     """A trained model's items, or its users."""
 
     vocabulary: Vocabulary
-    embeddings: Tensor  # [N, D], z_c
+    table: Tensor  # [NUM_SPECIAL + N, D], z_c, special ids first
     codes: Tensor  # [N, H] int64
     parents: list[Tensor]  # H − 1 times [v]
     codebooks: list[Tensor]  # H times [v, D]; of fixed codes the means of their entities' z_c
@@ -50,6 +51,11 @@ class EntityTables:
     categories: list[list[str]] | None = None
     seen: SeenItems | None = None
     """Of users: what is not to be recommended again; None where the task does not keep it."""
+
+    @property
+    def embeddings(self) -> Tensor:
+        """z_c of the entities alone, [N, D]."""
+        return self.table[NUM_SPECIAL:]
 
 
 @torch.no_grad()
@@ -62,17 +68,17 @@ def entity_tables(
 ) -> EntityTables:
     """Freeze trained embeddings into tables."""
     quantizer, codes = embedding.quantizer, embedding.codes().cpu()
-    embeddings = embedding.all()[NUM_SPECIAL:].detach().cpu().clone()
+    table = embedding.all().detach().cpu().clone()
     parents, codebooks = [], []
     if quantizer is not None:
         parents = [parent.cpu().clone() for parent in quantizer.parents()]
         codebooks = [book.detach().cpu().clone() for book in quantizer.codebooks]
     if isinstance(quantizer, FixedCodes):
         levels = zip(codes.unbind(dim=1), quantizer.settings.code_sizes, strict=True)
-        codebooks = [_means(embeddings, level, size) for level, size in levels]
+        codebooks = [_means(table[NUM_SPECIAL:], level, size) for level, size in levels]
     return EntityTables(
         vocabulary=vocabulary,
-        embeddings=embeddings,
+        table=table,
         codes=codes,
         parents=parents,
         codebooks=codebooks,
@@ -100,7 +106,7 @@ def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:
     }
     prefix = _prefix(entity)
     files = {
-        f"{prefix}embeddings.safetensors": save({"items": tables.embeddings.contiguous()}),
+        f"{prefix}embeddings.safetensors": save({"table": tables.table.contiguous()}),
         f"{prefix}codes.safetensors": save(codes),
         f"{prefix}vocabulary.json": as_json(ids),
     }
@@ -110,29 +116,39 @@ def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:
     return files
 
 
-def read_tables(entity: str, content: Mapping[str, bytes]) -> EntityTables | None:
-    """An entity's tables out of an artifact's files; None where it has none of this entity.
+def read_tables(entity: str, files: Mapping[str, Path]) -> EntityTables | None:
+    """An entity's tables out of an artifact's files by name; None where it has none of this entity.
+
+    Tensors are mapped into memory, not read: processes that read the same files share them.
 
     Raises:
         KeyError, ValueError, TypeError, SafetensorError, CoveError: the files are malformed.
     """
     prefix = _prefix(entity)
-    if f"{prefix}vocabulary.json" not in content:
+    if f"{prefix}vocabulary.json" not in files:
         return None
-    tables = load(content[f"{prefix}codes.safetensors"])
-    seen = content.get(f"{prefix}seen.safetensors")
-    vocabulary = json.loads(content[f"{prefix}vocabulary.json"])
+    tables = load_file(files[f"{prefix}codes.safetensors"])
+    seen = files.get(f"{prefix}seen.safetensors")
+    vocabulary = json.loads(files[f"{prefix}vocabulary.json"].read_bytes())
     return EntityTables(
         vocabulary=Vocabulary(vocabulary["ids"]),
-        embeddings=load(content[f"{prefix}embeddings.safetensors"])["items"],
+        table=_table(load_file(files[f"{prefix}embeddings.safetensors"])),
         codes=tables["items"],
         parents=_numbered(tables, "parents_"),
         codebooks=_numbered(tables, "codebook_"),
         popularity=tables["popularity"],
         titles=vocabulary["titles"],
         categories=vocabulary["categories"],
-        seen=None if seen is None else SeenItems(**load(seen)),
+        seen=None if seen is None else SeenItems(**load_file(seen)),
     )
+
+
+def _table(tensors: Mapping[str, Tensor]) -> Tensor:
+    """The whole table; artifacts written before it was kept whole lack the special ids' rows,
+    which then are zero."""
+    if "table" in tensors:
+        return tensors["table"]
+    return torch.nn.functional.pad(tensors["items"], (0, 0, NUM_SPECIAL, 0))
 
 
 def as_json(content: object) -> bytes:

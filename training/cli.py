@@ -168,12 +168,13 @@ def serve(
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
     host: Annotated[str, typer.Option(envvar="COVE_HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="COVE_PORT", min=0, max=65535)] = 8000,
+    workers: Annotated[
+        int, typer.Option(envvar="COVE_WORKERS", min=1, max=256, help="Processes that answer.")
+    ] = 1,
 ) -> None:
     """Serve the artifacts of a folder over HTTP, with pages to browse the codes."""
     try:
-        import uvicorn
-
-        from app.main import create_app
+        from app.server import serve as serve_over_http
         from app.settings import read_settings
     except ImportError as error:
         raise SettingsError(
@@ -182,9 +183,9 @@ def serve(
         ) from None
     if not artifacts.is_dir():
         raise SettingsError(f"there is no folder {artifacts}: name one with --artifacts")
+    settings = read_settings(artifacts=artifacts, host=host, port=port, workers=workers)
     typer.echo(f"COVE on http://{host}:{port}  (pages at /, API at /docs; Ctrl-C stops it)")
-    settings = read_settings(artifacts=artifacts, host=host, port=port)
-    uvicorn.run(create_app(settings), host=host, port=port, log_level="warning")
+    serve_over_http(settings)
 
 
 @app.command()

@@ -71,6 +71,8 @@ class Batcher:
             BusyError: as many calls wait already as may.
             CoveError: what is wrong with the question.
         """
+        if len(self._waiting) >= self._max_queue:  # who gave up waits no more
+            self._waiting = deque(call for call in self._waiting if not call.answer.done())
         if len(self._waiting) >= self._max_queue:
             raise BusyError(f"{self._max_queue} calls wait already: try again soon")
         loop = asyncio.get_running_loop()

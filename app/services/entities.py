@@ -1,5 +1,7 @@
 """Reads one item or one user of a model, those most like it, and what a search finds."""
 
+import torch
+
 from app.browsing_schemas import (
     FoundItem,
     FoundItems,
@@ -83,7 +85,7 @@ def _row(index: EntityIndex, external: str) -> int:
 
 def _similar(index: EntityIndex, row: int, count: int) -> list[tuple[int, float]]:
     """The rows of the largest cosines with a row's z_c, and these cosines, largest first."""
-    cosines = index.directions @ index.directions[row]  # [N]
+    cosines = index.cosines(index.directions(torch.tensor([row]))[0])  # [N]
     cosines[row] = -float("inf")
     values, rows = cosines.topk(min(count, len(cosines) - 1))
     return list(zip(rows.tolist(), values.tolist(), strict=True))

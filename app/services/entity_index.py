@@ -57,7 +57,7 @@ class EntityIndex:
         self.categories = tables.categories
         self.popularity = tables.popularity  # [N]
         self.codes = tables.codes  # [N, H]
-        self.directions = torch.nn.functional.normalize(tables.embeddings, dim=1)  # [N, D]
+        self._embeddings = tables.embeddings  # [N, D]
         self.levels = [
             _level(
                 number=column + 1,
@@ -86,6 +86,19 @@ class EntityIndex:
     def codes_of(self, row: int) -> list[int]:
         """An entity's codes, level 1 first."""
         return [int(code) for code in self.codes[row]]
+
+    def directions(self, rows: Tensor) -> Tensor:
+        """z_c of rows [M] at length 1, [M, D]."""
+        return torch.nn.functional.normalize(self._embeddings[rows], dim=1)
+
+    def cosines(self, vector: Tensor) -> Tensor:
+        """The cosine of every z_c with a vector [D], [N]."""
+        return (self._embeddings @ torch.nn.functional.normalize(vector, dim=0)) / self._lengths
+
+    @cached_property
+    def _lengths(self) -> Tensor:
+        lengths: Tensor = torch.linalg.vector_norm(self._embeddings, dim=1)
+        return lengths.clamp(min=1e-12)  # [N]
 
     @cached_property
     def most_popular(self) -> Tensor:

@@ -199,7 +199,7 @@ def _closeness(model: ServedModel, given: Tensor) -> Tensor:
     assert isinstance(model.recommender, PreferenceModel)
     with torch.inference_mode():
         own = model.recommender.items(given + NUM_SPECIAL)  # [G, D]
-        return model.items.directions @ torch.nn.functional.normalize(own.mean(dim=0), dim=0)
+        return model.items.cosines(own.mean(dim=0))
 
 
 def _unknown(index: EntityIndex, items: Sequence[ExternalId]) -> list[ExternalId] | None:
@@ -229,11 +229,11 @@ def _items(
 
 def _nearest(index: EntityIndex, rows: Tensor, owned: Tensor) -> list[list[NearestSeen]]:
     """Of each of `rows` [K], those of the rows `owned` [S] that are closest to it, itself not."""
-    theirs = index.directions[owned]  # [S, D]
+    theirs = index.directions(owned)  # [S, D]
     nearest = []
     size = max(1, _COSINES_AT_ONCE // max(1, len(owned)))
     for part in (rows[start : start + size] for start in range(0, len(rows), size)):
-        cosines = index.directions[part] @ theirs.T  # [K, S]
+        cosines = index.directions(part) @ theirs.T  # [K, S]
         cosines[part[:, None] == owned] = -torch.inf
         values, places = cosines.topk(min(_NEAREST, len(owned)), dim=1)
         nearest += [

@@ -16,7 +16,7 @@ from cove.artifact import Artifact, read_artifact
 from cove.entity_tables import EntityTables, SeenItems
 from cove.recommenders import PREFERENCES, build_recommender, recommenders_for
 from cove.recommenders.preferences import PreferenceModel
-from cove.vocabulary import Vocabulary
+from cove.vocabulary import NUM_SPECIAL, Vocabulary
 from tests.app.conftest import (
     IDS,
     NUM_ITEMS,
@@ -33,17 +33,22 @@ POINTS = [[1, 0], [0.6, 0.8], [0, 1], [-1, 0], [0.8, 0.6], [-0.6, -0.8]]
 CODES = [[0, 0], [0, 0], [1, 0], [2, 1], [0, 0], [2, 1]]
 
 
+def with_special(embeddings: torch.Tensor) -> torch.Tensor:
+    """A whole table, the special ids' rows zero."""
+    return torch.nn.functional.pad(embeddings, (0, 0, NUM_SPECIAL, 0))
+
+
 def write_by_hand(directory: Path, seen: SeenItems | None) -> str:
     recommender = build_recommender("bprmf", {"dimensions": 2}, 6, num_users=2)
     assert isinstance(recommender, PreferenceModel)
     items = EntityTables(
-        Vocabulary(list("abcdef")), torch.tensor(POINTS), torch.tensor(CODES),
+        Vocabulary(list("abcdef")), with_special(torch.tensor(POINTS)), torch.tensor(CODES),
         [torch.tensor([0, 0, 1])], [torch.zeros(3, 2), torch.zeros(2, 2)],
         torch.tensor([1, 5, 2, 6, 3, 4]), ["A", "B", "", "D", "E", "F"],
     )  # fmt: skip
     users = EntityTables(
-        Vocabulary(["u", "v"]), torch.eye(2), torch.tensor([[1], [0]]), [], [torch.zeros(2, 2)],
-        torch.tensor([2, 0]), seen=seen,
+        Vocabulary(["u", "v"]), with_special(torch.eye(2)), torch.tensor([[1], [0]]), [],
+        [torch.zeros(2, 2)], torch.tensor([2, 0]), seen=seen,
     )  # fmt: skip
     return write_preferences(directory, "bprmf", recommender, items, users)
 

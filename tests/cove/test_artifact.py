@@ -74,15 +74,23 @@ def test_without_cove_there_are_no_codes(tmp_path):
     assert artifact.manifest.code_use == {}
 
 
-def test_what_users_have_seen_is_kept_and_left_out_where_it_is_not_known():
+def read_back(directory, tables):
+    """The tables of users, written and read."""
+    files = {name: directory / name for name in table_files("user", tables)}
+    for name, content in table_files("user", tables).items():
+        files[name].write_bytes(content)
+    return read_tables("user", files)
+
+
+def test_what_users_have_seen_is_kept_and_left_out_where_it_is_not_known(tmp_path):
     users = entity_tables(EntityEmbedding(3, 2), Vocabulary(["a", "b", "c"]), torch.ones(3))
     seen = SeenItems(torch.tensor([0, 2, 2, 3]), torch.tensor([1, 4, 0]))
-    read = read_tables("user", table_files("user", replace(users, seen=seen))).seen
+    read = read_back(tmp_path, replace(users, seen=seen)).seen
     assert [read.of(user).tolist() for user in range(3)] == [[1, 4], [], [0]]
     assert [part.tolist() for part in read.between(0, 3)] == [[0, 0, 2], [1, 4, 0]]
     assert [part.tolist() for part in read.between(1, 3)] == [[1], [0]]
     assert [part.tolist() for part in read.between(1, 2)] == [[], []]
-    assert read_tables("user", table_files("user", users)).seen is None
+    assert read_back(tmp_path, users).seen is None
 
 
 def test_ten_levels_keep_their_order(tmp_path):
@@ -146,3 +154,20 @@ def test_an_artifact_without_results_by_list_is_read_and_has_none(tmp_path):
     manifest = write(tmp_path / "made", recommender_with("plain"), "fans")
     assert EVALUATION not in manifest.files
     assert read_artifact(tmp_path / "made").evaluation == {}
+
+
+def test_a_read_artifact_is_mapped_and_its_recommender_holds_no_copy(place):
+    artifact = read_artifact(place)
+    recommender = artifact.load_recommender()
+    table = recommender.items.weight
+    assert table.data_ptr() == artifact.items.table.data_ptr()
+    assert torch.equal(table[:NUM_SPECIAL], artifact.weights["items.weight"][:NUM_SPECIAL])
+    with open("/proc/self/maps") as maps:
+        assert any(str(place / "embeddings.safetensors") in line for line in maps)
+
+
+def test_an_artifact_without_the_special_rows_of_its_tables_is_read(place):
+    whole = read_artifact(place)
+    old = replace(whole.items, table=torch.nn.functional.pad(whole.items.embeddings, (0, 0, 4, 0)))
+    table = replace(whole, items=old).load_recommender().items.weight
+    assert torch.equal(table, whole.load_recommender().items.weight)

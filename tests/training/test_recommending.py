@@ -152,7 +152,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(artifact: Artifact, tmp_
     path.write_text("old")
     assert artifact.users is not None
     broken = replace(
-        artifact, users=replace(artifact.users, embeddings=artifact.users.embeddings * torch.nan)
+        artifact, users=replace(artifact.users, table=artifact.users.table * torch.nan)
     )
     with pytest.raises(DataError, match="gives no number for a user"):
         write_recommendations(broken, 3, path)

@@ -1,0 +1,65 @@
+"""Runs the server: one process, or several that share a port and their metrics."""
+
+import os
+import tempfile
+
+import uvicorn
+from fastapi import FastAPI
+
+from app.keys import read_keys
+from app.logs import write_logs
+from app.settings import Settings, read_settings
+
+_BACKLOG = 2048
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop; calls in progress are then answered first.
+
+    Raises:
+        SettingsError: the keys cannot be read.
+    """
+    read_keys(settings)  # before there are workers that would each say so
+    write_logs(settings.log_level)
+    if settings.workers == 1:
+        _run(_app(settings), settings)
+        return
+    given = {"ARTIFACTS": settings.artifacts, "HOST": settings.host, "PORT": settings.port}
+    os.environ |= {f"COVE_{name}": str(value) for name, value in given.items()}
+    with tempfile.TemporaryDirectory(prefix="cove-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        _run("app.server:worker", settings)
+
+
+def worker() -> FastAPI:
+    """The application of one worker of several, by the settings of the environment."""
+    settings = read_settings()
+    write_logs(settings.log_level)
+    app = _app(settings)
+    from app.metrics import forget_dead_workers  # noqa: PLC0415 - after `_app`, as there
+
+    forget_dead_workers()
+    return app
+
+
+def _app(settings: Settings) -> FastAPI:
+    from app.main import create_app  # noqa: PLC0415 - loads torch, which the parent does not need
+
+    return create_app(settings)
+
+
+def _run(app: FastAPI | str, settings: Settings) -> None:
+    uvicorn.run(
+        app,
+        factory=isinstance(app, str),
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+    )
