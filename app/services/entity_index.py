@@ -4,6 +4,7 @@ N entities, D dimensions, H levels, v codes of a level. Rows are positions in th
 count from 0 without the special ids.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -20,27 +21,51 @@ _ROWS_AT_ONCE = 65536
 
 @dataclass(frozen=True)
 class Level:
-    """The codes of one level and the entities in each."""
+    """The codes of one level and the entities in each; orders are made when first asked for."""
 
     number: int
     codebook: Tensor  # [v, D]
+    codes: Tensor  # [N], each entity's code
     sizes: Tensor  # [v], entities of each code
     popularity: Tensor  # [v], occurrences of those entities in training
     parents: Tensor | None  # [v], codes one level up
-    distances: Tensor  # [N], each entity to its code
-    starts: Tensor  # [v + 1], where a code's rows begin in the two orders
-    by_popularity: Tensor  # [N] rows, code after code, the most popular first
-    by_closeness: Tensor  # [N] rows, code after code, the closest first
+    most_popular: Callable[[], Tensor]
+    """[N] rows, the most popular first."""
+    own: Tensor  # [N, D], what distances are measured from
 
     def rows(self, code: int, by: str = "popularity") -> Tensor:
-        """The rows of a code's entities, in one of the two orders."""
-        order = self.by_closeness if by == "closeness" else self.by_popularity
-        return order[int(self.starts[code]) : int(self.starts[code + 1])]
+        """The rows of a code's entities, the most popular or those of "closeness" first."""
+        order = self._by_closeness if by == "closeness" else self._by_popularity
+        return order[int(self._starts[code]) : int(self._starts[code + 1])]
 
     @property
     def size(self) -> int:
         """How many codes the level has."""
         return len(self.codebook)
+
+    @cached_property
+    def distances(self) -> Tensor:
+        """[N], each entity to its code."""
+        parts = zip(*(torch.split(t, _ROWS_AT_ONCE) for t in (self.own, self.codes)), strict=True)
+        found = [(own.float() - self.codebook[codes]).norm(dim=1) for own, codes in parts]
+        return torch.cat(found)
+
+    @cached_property
+    def _starts(self) -> Tensor:
+        """[v + 1], where a code's rows begin in the two orders."""
+        return torch.nn.functional.pad(self.sizes.cumsum(0), (1, 0))
+
+    @cached_property
+    def _by_popularity(self) -> Tensor:
+        return self._grouped(self.most_popular())
+
+    @cached_property
+    def _by_closeness(self) -> Tensor:
+        return self._grouped(torch.argsort(self.distances, stable=True))
+
+    def _grouped(self, order: Tensor) -> Tensor:
+        """[N] rows, code after code, those of a code in a given order of all."""
+        return order[torch.argsort(self.codes[order], stable=True)]
 
 
 class EntityIndex:
@@ -58,17 +83,21 @@ class EntityIndex:
         self.popularity = tables.popularity  # [N]
         self.codes = tables.codes  # [N, H]
         self._embeddings = tables.embeddings  # [N, D]
-        self.levels = [
-            _level(
-                number=column + 1,
-                codes=tables.codes[:, column],
-                codebook=tables.codebooks[column].float(),
-                parents=tables.parents[column] if column + 1 < tables.codes.shape[1] else None,
-                popularity=tables.popularity,
-                own=own.float(),
-            )
-            for column in range(tables.codes.shape[1])
-        ]
+        self.levels = [self._level(tables, column, own) for column in range(self.codes.shape[1])]
+
+    def _level(self, tables: EntityTables, column: int, own: Tensor) -> Level:
+        codes, codebook = tables.codes[:, column].contiguous(), tables.codebooks[column].float()
+        popularity = torch.zeros(len(codebook), dtype=torch.int64)
+        return Level(
+            number=column + 1,
+            codebook=codebook,
+            codes=codes,
+            sizes=torch.bincount(codes, minlength=len(codebook)),
+            popularity=popularity.index_add_(0, codes, tables.popularity),
+            parents=tables.parents[column] if column + 1 < tables.codes.shape[1] else None,
+            most_popular=lambda: self.most_popular,
+            own=own,
+        )
 
     def row_of(self, external: ExternalId) -> int | None:
         """The row of an id, None where the model does not know it."""
@@ -111,39 +140,3 @@ class EntityIndex:
         titles = self.titles or [""] * len(self.vocabulary)
         ids = self.vocabulary.ids
         return [(str(i).casefold(), t.casefold()) for i, t in zip(ids, titles, strict=True)]
-
-
-def _level(
-    number: int,
-    codes: Tensor,
-    codebook: Tensor,
-    parents: Tensor | None,
-    popularity: Tensor,
-    own: Tensor,
-) -> Level:
-    size = len(codebook)
-    sizes = torch.bincount(codes, minlength=size)
-    distances = torch.cat(
-        [
-            (
-                own[start : start + _ROWS_AT_ONCE] - codebook[codes[start : start + _ROWS_AT_ONCE]]
-            ).norm(dim=1)
-            for start in range(0, len(own), _ROWS_AT_ONCE)
-        ]
-        or [torch.zeros(0)]
-    )
-    return Level(
-        number=number,
-        codebook=codebook,
-        sizes=sizes,
-        popularity=torch.zeros(size, dtype=torch.int64).index_add_(0, codes, popularity),
-        parents=parents,
-        distances=distances,
-        starts=torch.nn.functional.pad(sizes.cumsum(0), (1, 0)),
-        by_popularity=_grouped(codes, torch.argsort(popularity, descending=True, stable=True)),
-        by_closeness=_grouped(codes, torch.argsort(distances, stable=True)),
-    )
-
-
-def _grouped(codes: Tensor, order: Tensor) -> Tensor:
-    return order[torch.argsort(codes[order], stable=True)]

@@ -82,8 +82,6 @@ class LightGcn(PreferenceModel):
         self._build_graph()
 
     def _build_graph(self) -> None:
-        if self.interactions.is_meta:
-            return  # its weights are to be loaded
         users = self.interactions[0].long()
         items = self.interactions[1].long() + len(self.users.weight)
         heads, tails = torch.cat([users, items]), torch.cat([items, users])

@@ -333,7 +333,7 @@ def test_an_unknown_user_is_shown_the_most_popular_and_the_page_says_so(
     preference_page: Page,
 ) -> None:
     preference_page.get_by_label("Whom to recommend to").fill("nobody")
-    preference_page.keyboard.press("Escape")  # what the search found lies over the button
+    preference_page.keyboard.press("Tab")  # what the search found lay over the button
     preference_page.get_by_role("button", name="Recommend", exact=True).click()
     recommended = preference_page.locator("#recommended")
     expect(recommended).to_contain_text("does not know the user nobody: the most popular items")
