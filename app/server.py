@@ -11,6 +11,8 @@ from app.logs import write_logs
 from app.settings import Settings, read_settings
 
 _BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies commonly keep a connection: they, not the server, are to close it."""
 
 
 def serve(settings: Settings) -> None:
@@ -22,13 +24,13 @@ def serve(settings: Settings) -> None:
     read_keys(settings)  # before there are workers that would each say so
     write_logs(settings.log_level)
     if settings.workers == 1:
-        _run(_app(settings), settings)
+        run(_app(settings), settings)
         return
     given = {"ARTIFACTS": settings.artifacts, "HOST": settings.host, "PORT": settings.port}
     os.environ |= {f"COVE_{name}": str(value) for name, value in given.items()}
     with tempfile.TemporaryDirectory(prefix="cove-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _run("app.server:worker", settings)
+        run("app.server:worker", settings)
 
 
 def worker() -> FastAPI:
@@ -48,7 +50,8 @@ def _app(settings: Settings) -> FastAPI:
     return create_app(settings)
 
 
-def _run(app: FastAPI | str, settings: Settings) -> None:
+def run(app: FastAPI | str, settings: Settings) -> None:
+    """Run an application, or that of a factory's name, until told to stop."""
     uvicorn.run(
         app,
         factory=isinstance(app, str),
@@ -56,6 +59,7 @@ def _run(app: FastAPI | str, settings: Settings) -> None:
         port=settings.port,
         workers=settings.workers,
         backlog=_BACKLOG,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         log_config=None,
         access_log=False,

@@ -1,6 +1,7 @@
 """Damaged, altered and foreign artifacts are refused, and a failed write leaves nothing."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -182,3 +183,16 @@ def test_an_empty_directory_and_missing_parents_are_fine(tmp_path):
     for directory in (tmp_path / "empty", tmp_path / "a" / "b"):
         write(directory, recommender_with("plain"), "fans")
         assert read_artifact(directory).manifest.num_items == NUM_ITEMS
+
+
+def test_an_artifact_cut_off_anywhere_is_refused_by_the_name_of_the_file(place):
+    chance = random.Random(0)
+    sizes = {path: path.stat().st_size for path in sorted(place.iterdir())}
+    for _ in range(200):
+        path = chance.choices(list(sizes), weights=list(sizes.values()))[0]
+        whole = path.read_bytes()
+        path.write_bytes(whole[: chance.randrange(len(whole))])
+        with pytest.raises(ArtifactError, match=path.name):
+            read_artifact(place)
+        path.write_bytes(whole)
+    assert read_artifact(place).manifest.num_items == NUM_ITEMS
