@@ -1,11 +1,13 @@
 """What routes are given: the settings, the store, the tables of the model that a request names."""
 
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from app.services.answer_cache import AnswerCache
 from app.services.batching import Batcher
 from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import InvalidError, NotFoundError
@@ -26,9 +28,14 @@ async def _batcher(request: Request) -> Batcher:
     return cast(Batcher, request.app.state.batcher)
 
 
+async def _cache(request: Request) -> AnswerCache:
+    return cast(AnswerCache, request.app.state.cache)
+
+
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[ModelStore, Depends(_store)]
 BatcherOf = Annotated[Batcher, Depends(_batcher)]
+CacheOf = Annotated[AnswerCache, Depends(_cache)]
 
 
 async def model_for(store: ModelStore, model_id: str | None, task: str) -> ServedModel:
@@ -38,9 +45,15 @@ async def model_for(store: ModelStore, model_id: str | None, task: str) -> Serve
     return await run_in_threadpool(store.for_task, model_id, task)
 
 
-def json_answer(answer: BaseModel) -> Response:
-    """A model as JSON, what is not there left out: validated when it was made, not again."""
-    return Response(answer.model_dump_json(exclude_none=True), media_type="application/json")
+async def json_answer(
+    cache: AnswerCache, key: Hashable, make: Callable[[], Awaitable[BaseModel]]
+) -> Response:
+    """An answer as JSON, what is not there left out: validated when it was made, not again."""
+
+    async def content() -> bytes:
+        return (await make()).model_dump_json(exclude_none=True).encode()
+
+    return Response(await cache.get(key, content), media_type="application/json")
 
 
 _ModelId = Annotated[

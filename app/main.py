@@ -30,6 +30,7 @@ from app.routes import (
 )
 from app.schemas import Problem
 from app.security import Guard, describe_keys
+from app.services.answer_cache import AnswerCache
 from app.services.batching import Batcher
 from app.services.model_store import ModelStore
 from app.settings import Settings, read_settings
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         store = ModelStore(settings)
         batcher = Batcher(settings.max_batch, settings.max_queue)
         app.state.store, app.state.batcher = store, batcher
+        app.state.cache = AnswerCache(settings.cache_bytes)
         try:
             await run_in_threadpool(store.start)
             gc.freeze()  # what lives as long as the server is not looked through again and again

@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     """Calls that may wait for a model; a further one is answered 429."""
     max_batch: int = Field(default=64, ge=1)
     """Lists, users or sets of pairs that are computed together."""
+    cache_bytes: int = Field(default=0, ge=0)
+    """Answers to keep for calls that are asked again word by word, counted without their keys."""
     request_timeout_seconds: float = Field(default=30.0, gt=0)
     """How long a call may take, its body's way here included."""
     shutdown_seconds: int = Field(default=30, ge=0)

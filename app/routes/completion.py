@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import BatcherOf, SettingsOf, StoreOf, json_answer, model_for
+from app.dependencies import BatcherOf, CacheOf, SettingsOf, StoreOf, json_answer, model_for
 from app.errors import documented
 from app.limits import check_k, check_lengths
 from app.metrics import FALLBACKS, UNKNOWN_IDS
@@ -21,7 +21,11 @@ router = APIRouter(tags=["completion"])
     responses=documented(404, 408, 413, 422, 429, 503),
 )
 async def complete_list(
-    request: CompletionRequest, store: StoreOf, settings: SettingsOf, batcher: BatcherOf
+    request: CompletionRequest,
+    store: StoreOf,
+    settings: SettingsOf,
+    batcher: BatcherOf,
+    cache: CacheOf,
 ) -> Response:
     """Complete one list (`items`) or many (`lists`); given items are never returned."""
     lists = _checked_lists(request, settings)
@@ -34,14 +38,18 @@ async def complete_list(
         explain=request.explain,
         max_per_code=request.max_per_code,
     )
-    results = await batcher.ask(ListsQuestion(model, lists, options))
-    for each in results:
-        UNKNOWN_IDS.labels(LISTS).inc(len(each.unknown_items))
-        if each.source != "model":
-            FALLBACKS.labels(each.source).inc()
-    if request.lists is not None:
-        return json_answer(ManyCompletions(results=results, model=model.id))
-    return json_answer(ListCompletion(**dict(results[0]), model=model.id))
+
+    async def answer() -> ListCompletion | ManyCompletions:
+        results = await batcher.ask(ListsQuestion(model, lists, options))
+        for each in results:
+            UNKNOWN_IDS.labels(LISTS).inc(len(each.unknown_items))
+            if each.source != "model":
+                FALLBACKS.labels(each.source).inc()
+        if request.lists is not None:
+            return ManyCompletions(results=results, model=model.id)
+        return ListCompletion(**dict(results[0]), model=model.id)
+
+    return await json_answer(cache, (model.id, request.model_dump_json()), answer)
 
 
 def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[str | int]]:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import BatcherOf, SettingsOf, StoreOf, json_answer, model_for
+from app.dependencies import BatcherOf, CacheOf, SettingsOf, StoreOf, json_answer, model_for
 from app.errors import documented
 from app.limits import check_k, check_lengths
 from app.metrics import FALLBACKS, UNKNOWN_IDS
@@ -19,7 +19,11 @@ router = APIRouter(tags=["recommending"])
     responses=documented(404, 408, 413, 422, 429, 503),
 )
 async def recommend(
-    request: RecommendationRequest, store: StoreOf, settings: SettingsOf, batcher: BatcherOf
+    request: RecommendationRequest,
+    store: StoreOf,
+    settings: SettingsOf,
+    batcher: BatcherOf,
+    cache: CacheOf,
 ) -> Response:
     """The best items for a user, without those that the user has; `source` says who chose.
 
@@ -39,8 +43,13 @@ async def recommend(
         explain=request.explain,
     )
     completer = store.served().get(LISTS)
-    answer = await batcher.ask(UserQuestion(model, request.user, items, options, completer))
-    UNKNOWN_IDS.labels(PREFERENCES).inc((not answer.known_user) + len(answer.unknown_items or []))
-    if answer.source != "model":
-        FALLBACKS.labels(answer.source).inc()
-    return json_answer(answer)
+
+    async def answer() -> Recommendation:
+        found = await batcher.ask(UserQuestion(model, request.user, items, options, completer))
+        UNKNOWN_IDS.labels(PREFERENCES).inc((not found.known_user) + len(found.unknown_items or []))
+        if found.source != "model":
+            FALLBACKS.labels(found.source).inc()
+        return found
+
+    other = None if completer is None else completer.id
+    return await json_answer(cache, (model.id, other, request.model_dump_json()), answer)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import BatcherOf, SettingsOf, StoreOf, json_answer, model_for
+from app.dependencies import BatcherOf, CacheOf, SettingsOf, StoreOf, json_answer, model_for
 from app.errors import documented
 from app.metrics import FALLBACKS, UNKNOWN_IDS
 from app.schemas import ClickScores, ScoringRequest
@@ -19,7 +19,11 @@ router = APIRouter(tags=["scoring"])
     responses=documented(404, 408, 413, 422, 429, 503),
 )
 async def score(
-    request: ScoringRequest, store: StoreOf, settings: SettingsOf, batcher: BatcherOf
+    request: ScoringRequest,
+    store: StoreOf,
+    settings: SettingsOf,
+    batcher: BatcherOf,
+    cache: CacheOf,
 ) -> Response:
     """How likely a user clicks each of the items, in the order given, repeats kept.
 
@@ -30,9 +34,13 @@ async def score(
         raise InvalidError("items", f"at most {most} items in a call: got {given}")
     model = await model_for(store, request.model, CLICKS)
     question = PairsQuestion(model, request.user, request.items, request.explain)
-    answer = await batcher.ask(question)
-    unknown = sum(not each.known for each in answer.items)
-    UNKNOWN_IDS.labels(CLICKS).inc((not answer.known_user) + unknown)
-    if answer.source != "model":
-        FALLBACKS.labels(answer.source).inc()
-    return json_answer(answer)
+
+    async def answer() -> ClickScores:
+        found = await batcher.ask(question)
+        unknown = sum(not each.known for each in found.items)
+        UNKNOWN_IDS.labels(CLICKS).inc((not found.known_user) + unknown)
+        if found.source != "model":
+            FALLBACKS.labels(found.source).inc()
+        return found
+
+    return await json_answer(cache, (model.id, request.model_dump_json()), answer)

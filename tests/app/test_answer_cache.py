@@ -1,0 +1,57 @@
+"""A call that is asked again, word by word, is answered from memory where that is wanted."""
+
+import asyncio
+from pathlib import Path
+
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.services.answer_cache import AnswerCache
+from app.settings import Settings
+from cove.recommenders import LISTS
+from tests.app.conftest import make_artifact
+
+ADMIN = {"Authorization": "Bearer the-admin"}
+
+
+def test_the_answers_used_last_are_kept_up_to_a_size() -> None:
+    made: list[str] = []
+
+    async def ask() -> None:
+        cache = AnswerCache(10)
+
+        async def answer(key: str, size: int = 4) -> bytes:
+            async def make() -> bytes:
+                made.append(key)
+                return key.encode() * size
+
+            return await cache.get(key, make)
+
+        for key in "abacab":  # b is the one used longest ago when c comes
+            assert await answer(key) == key.encode() * 4
+        assert made == ["a", "b", "c", "b"]
+        assert len(await answer("z", 11)) == 11
+        await answer("z", 11)
+        assert made[4:] == ["z", "z"], "what is larger than all of it is not kept"
+        await answer("b")
+        assert len(made) == 6
+
+    asyncio.run(ask())
+
+
+def test_a_cache_is_off_by_default_and_never_gives_another_models_answer(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        make_artifact(tmp_path / str(seed), seed=seed)
+    for size, computed in ((0, 2), (10_000, 1)):
+        settings = Settings(artifacts=tmp_path, admin_key="the-admin", cache_bytes=size)
+        with TestClient(create_app(settings)) as client:
+            body = {"items": [1, 2], "k": 3}
+            model = client.app.state.store.active(LISTS)
+            calls, whole = [], model.recommender.complete
+            model.recommender.complete = lambda *a, c=calls, w=whole: (c.append(1), w(*a))[1]
+            first, second = (client.post("/complete-list", json=body).json() for _ in range(2))
+            assert first == second
+            assert len(calls) == computed
+            (other,) = {m["id"] for m in client.get("/models").json()["models"]} - {model.id}
+            assert client.post(f"/models/{other}/activate", headers=ADMIN).status_code == 200
+            assert client.post("/complete-list", json=body).json()["model"] == other
