@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 _MAX_ID_LENGTH = 1000
+_LARGEST_ID = (1 << 63) - 1
 
 
 def _external_id(value: Any) -> Any:
@@ -17,7 +18,7 @@ def _external_id(value: Any) -> Any:
             value.encode()
         except UnicodeEncodeError:
             raise ValueError("an id must be valid Unicode: it holds a lone surrogate") from None
-    elif abs(value) >= 1 << 63:
+    elif abs(value) > _LARGEST_ID:
         raise ValueError("an integer id must fit 64 bits")
     return value
 
@@ -25,7 +26,14 @@ def _external_id(value: Any) -> Any:
 ExternalIdOf = Annotated[
     Any,
     BeforeValidator(_external_id),
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 1000}, {"type": "integer"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": _MAX_ID_LENGTH},
+                {"type": "integer", "minimum": -_LARGEST_ID, "maximum": _LARGEST_ID},
+            ]
+        }
+    ),
 ]
 """An external id: a string or an integer; 50 and "50" are one item, or one user."""
 
