@@ -13,6 +13,7 @@ from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import InvalidError, NotFoundError
 from app.services.model_store import ModelStore
 from app.services.served_model import ServedModel
+from app.services.shadow import RecentCalls
 from app.settings import Settings
 
 
@@ -32,10 +33,15 @@ async def _cache(request: Request) -> AnswerCache:
     return cast(AnswerCache, request.app.state.cache)
 
 
+async def _recent(request: Request) -> RecentCalls:
+    return cast(RecentCalls, request.app.state.recent)
+
+
 SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[ModelStore, Depends(_store)]
 BatcherOf = Annotated[Batcher, Depends(_batcher)]
 CacheOf = Annotated[AnswerCache, Depends(_cache)]
+RecentOf = Annotated[RecentCalls, Depends(_recent)]
 
 
 async def model_for(store: ModelStore, model_id: str | None, task: str) -> ServedModel:

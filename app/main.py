@@ -33,6 +33,7 @@ from app.security import Guard, describe_keys
 from app.services.answer_cache import AnswerCache
 from app.services.batching import Batcher
 from app.services.model_store import ModelStore
+from app.services.shadow import RecentCalls
 from app.settings import Settings, read_settings
 
 _DESCRIPTION = (
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         store = ModelStore(settings)
         batcher = Batcher(settings.max_batch, settings.max_queue)
         app.state.store, app.state.batcher = store, batcher
+        app.state.recent = RecentCalls(settings.recent_calls)
         app.state.cache = AnswerCache(settings.cache_bytes)
         try:
             await run_in_threadpool(store.start)

@@ -73,3 +73,22 @@ class Models(BaseModel):
     """The registered models, newest first."""
 
     models: list[ModelSummary]
+
+
+class ShadowComparison(BaseModel):
+    """What a model would have answered to the last calls, beside the model that is served."""
+
+    model: str
+    active: str
+    task: str
+    calls: int
+    """Calls that were put to both."""
+    failed: int
+    """Calls that the model could not answer."""
+    overlap: float | None
+    """Mean share of the served model's first items that are among the other's first."""
+    same_first: float | None
+    """Share of answers whose first item is the same."""
+    milliseconds: float | None
+    """Median of a call, each alone; on a busy server worth only beside the next."""
+    active_milliseconds: float | None

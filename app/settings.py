@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     """Lists, users or sets of pairs that are computed together."""
     cache_bytes: int = Field(default=0, ge=0)
     """Answers to keep for calls that are asked again word by word, counted without their keys."""
+    recent_calls: int = Field(default=100, ge=0, le=10_000)
+    """The last calls of each task that are kept in memory, for a model to be compared on."""
     request_timeout_seconds: float = Field(default=30.0, gt=0)
     """How long a call may take, its body's way here included."""
     shutdown_seconds: int = Field(default=30, ge=0)

@@ -2,7 +2,15 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import BatcherOf, CacheOf, SettingsOf, StoreOf, json_answer, model_for
+from app.dependencies import (
+    BatcherOf,
+    CacheOf,
+    RecentOf,
+    SettingsOf,
+    StoreOf,
+    json_answer,
+    model_for,
+)
 from app.errors import documented
 from app.limits import check_k, check_lengths
 from app.metrics import FALLBACKS, UNKNOWN_IDS
@@ -26,6 +34,7 @@ async def complete_list(
     settings: SettingsOf,
     batcher: BatcherOf,
     cache: CacheOf,
+    recent: RecentOf,
 ) -> Response:
     """Complete one list (`items`) or many (`lists`); given items are never returned."""
     lists = _checked_lists(request, settings)
@@ -38,9 +47,12 @@ async def complete_list(
         explain=request.explain,
         max_per_code=request.max_per_code,
     )
+    question = ListsQuestion(model, lists, options)
 
     async def answer() -> ListCompletion | ManyCompletions:
-        results = await batcher.ask(ListsQuestion(model, lists, options))
+        results = await batcher.ask(question)
+        if request.model is None:
+            recent.add(question)
         for each in results:
             UNKNOWN_IDS.labels(LISTS).inc(len(each.unknown_items))
             if each.source != "model":

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from fastapi.responses import PlainTextResponse
 
-from app.dependencies import StoreOf
+from app.dependencies import RecentOf, StoreOf
 from app.errors import documented
-from app.record_schemas import ModelDetail, Models, ModelSummary
+from app.record_schemas import ModelDetail, Models, ModelSummary, ShadowComparison
 from app.security import NeedsAdmin
-from app.services import records
+from app.services import records, shadow
 
 router = APIRouter(prefix="/models", tags=["models"])
 ModelId = Annotated[str, Path(description="A model's id, or the start of one that no other has")]
@@ -56,3 +56,21 @@ def activate(store: StoreOf, _: NeedsAdmin, model_id: ModelId) -> ModelSummary:
     Calls in progress end with the model that they began with; other workers follow within seconds.
     """
     return records.changed(store.activate(model_id))
+
+
+@router.post("/{model_id}/compare", responses=documented(403, 404, 409, 422, 503))
+def compare(
+    store: StoreOf,
+    recent: RecentOf,
+    _: NeedsAdmin,
+    model_id: ModelId,
+    k: Annotated[int, Query(ge=1, le=1000, description="The first items that are compared")] = 10,
+) -> ShadowComparison:
+    """Put the last calls to this model and to the served one, and say how far they agree.
+
+    Nothing is changed; the calls are those that this worker answered with the served model, from
+    its memory. Needs the admin key.
+    """
+    candidate = store.candidate(model_id)
+    active = store.active(candidate.task)
+    return shadow.compare(active, candidate, recent.of(active), k)

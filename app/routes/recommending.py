@@ -2,7 +2,15 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import BatcherOf, CacheOf, SettingsOf, StoreOf, json_answer, model_for
+from app.dependencies import (
+    BatcherOf,
+    CacheOf,
+    RecentOf,
+    SettingsOf,
+    StoreOf,
+    json_answer,
+    model_for,
+)
 from app.errors import documented
 from app.limits import check_k, check_lengths
 from app.metrics import FALLBACKS, UNKNOWN_IDS
@@ -24,6 +32,7 @@ async def recommend(
     settings: SettingsOf,
     batcher: BatcherOf,
     cache: CacheOf,
+    recent: RecentOf,
 ) -> Response:
     """The best items for a user, without those that the user has; `source` says who chose.
 
@@ -43,9 +52,12 @@ async def recommend(
         explain=request.explain,
     )
     completer = store.served().get(LISTS)
+    question = UserQuestion(model, request.user, items, options, completer)
 
     async def answer() -> Recommendation:
-        found = await batcher.ask(UserQuestion(model, request.user, items, options, completer))
+        found = await batcher.ask(question)
+        if request.model is None:
+            recent.add(question)
         UNKNOWN_IDS.labels(PREFERENCES).inc((not found.known_user) + len(found.unknown_items or []))
         if found.source != "model":
             FALLBACKS.labels(found.source).inc()

@@ -2,7 +2,15 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import BatcherOf, CacheOf, SettingsOf, StoreOf, json_answer, model_for
+from app.dependencies import (
+    BatcherOf,
+    CacheOf,
+    RecentOf,
+    SettingsOf,
+    StoreOf,
+    json_answer,
+    model_for,
+)
 from app.errors import documented
 from app.metrics import FALLBACKS, UNKNOWN_IDS
 from app.schemas import ClickScores, ScoringRequest
@@ -24,6 +32,7 @@ async def score(
     settings: SettingsOf,
     batcher: BatcherOf,
     cache: CacheOf,
+    recent: RecentOf,
 ) -> Response:
     """How likely a user clicks each of the items, in the order given, repeats kept.
 
@@ -37,6 +46,8 @@ async def score(
 
     async def answer() -> ClickScores:
         found = await batcher.ask(question)
+        if request.model is None:
+            recent.add(question)
         unknown = sum(not each.known for each in found.items)
         UNKNOWN_IDS.labels(CLICKS).inc((not found.known_user) + unknown)
         if found.source != "model":

@@ -130,11 +130,7 @@ class ModelStore:
             NotFoundError: there is none of that id.
             ConflictError: it cannot be read, or no call serves its task; nothing has changed.
         """
-        try:
-            record = self.record(model_id)
-        except NotFoundError:
-            self.registry.sync_artifacts(self._artifacts)  # it may lie there since we looked
-            record = self.record(model_id)
+        record = self._look_for(model_id)
         with self._switching:
             self._check(record)
             model = self.registry.activate(record.id)
@@ -158,12 +154,29 @@ class ModelStore:
             self._models.serve(model)
         return model
 
-    def _check(self, record: Model) -> None:
+    def candidate(self, model_id: str) -> ServedModel:
+        """Read a model that may take the place of another.
+
+        Raises:
+            NotFoundError: there is none of that id.
+            ConflictError: it cannot be read, or no call serves its task.
+        """
+        return self._check(self._look_for(model_id))
+
+    def _look_for(self, model_id: str) -> Model:
+        """The record of a model, also of one that came to the folder since the server began."""
+        try:
+            return self.record(model_id)
+        except NotFoundError:
+            self.registry.sync_artifacts(self._artifacts)
+            return self.record(model_id)
+
+    def _check(self, record: Model) -> ServedModel:
         """Read a model before it may replace another."""
         if record.task not in TASKS:
             raise ConflictError(f"no call serves the task {record.task} of the model {record.id}")
         try:
-            self._models.find_or_read(record)
+            return self._models.find_or_read(record)
         except NotReadyError as error:
             raise ConflictError(str(error)) from None
 

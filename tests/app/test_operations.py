@@ -126,7 +126,7 @@ def test_the_description_documents_every_call_and_its_problems(client: TestClien
         "/codes/{level}/{code}/items", "/items", "/items/{item}", "/users", "/users/{user}",
         "/runs", "/runs/{run_id}", "/runs/{run_id}/metrics", "/models", "/models/{model_id}",
         "/models/{model_id}/card", "/livez", "/readyz", "/recommend-items",
-        "/models/rollback", "/models/{model_id}/activate", "/metrics",
+        "/models/rollback", "/models/{model_id}/activate", "/models/{model_id}/compare", "/metrics",
     }  # fmt: skip
     assert {"Problem", "FieldError"} <= schema["components"]["schemas"].keys()
     assert "HTTPValidationError" not in schema["components"]["schemas"]
