@@ -26,7 +26,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train,dev]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train,postgres,dev]"
 	@touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run

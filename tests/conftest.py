@@ -1,10 +1,12 @@
-"""What every test shares: where the real data lie."""
+"""What every test shares: where the real data lie, and a PostgreSQL server."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import PostgresServer, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,6 +22,13 @@ def data_folder() -> Callable[[str], Path]:
         return root / name
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of a process; who uses its database empties it."""
+    with running_postgres() as server:
+        yield server
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
