@@ -8,13 +8,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-FILES = (ROOT / "docker" / "compose.yaml", ROOT / "docker" / "trial" / "compose.yaml")
+DOCKER = ROOT / "docker"
+FILES = (DOCKER / "compose.yaml", DOCKER / "trial" / "compose.yaml")
 PROJECT = "cove-trial"
 APP_IMAGE = "localhost/cove-app:latest"
 TRAINING_IMAGE = "localhost/cove-training:latest"
@@ -52,11 +53,11 @@ class Stack:
     variables: dict[str, str] = field(default_factory=dict)
     key: str = ""
 
-    def compose(self, *arguments: str, **variables: str) -> str:
+    def compose(self, *arguments: str, files: Sequence[Path] = FILES, **variables: str) -> str:
         """Run a podman-compose command; what it prints."""
         command = [str(Path(sys.executable).with_name("podman-compose")), "--in-pod=0"]
         command += ["--project-name", PROJECT]
-        command += [part for file in FILES for part in ("--file", str(file))]
+        command += [part for file in files for part in ("--file", str(file))]
         command += [part for profile in self.profiles for part in ("--profile", profile)]
         settings = os.environ | {"TRIAL_PORT": str(self.port)} | self.variables | variables
         done = subprocess.run(

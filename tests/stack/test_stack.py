@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.stack.conftest import start
-from tests.stack.containers import APP_IMAGE, Stack, podman, wait_for
+from tests.stack.containers import APP_IMAGE, DOCKER, FILES, Stack, podman, wait_for
 
 pytestmark = pytest.mark.stack
 
@@ -94,10 +94,17 @@ def test_no_process_is_root_or_has_a_right_or_writes_outside_its_volumes(stack: 
 
 
 def test_a_killed_server_comes_back_with_its_model(stack: Stack) -> None:
-    before, known = stack.process("app"), facts(stack)
+    known = facts(stack)
+    stack.compose(
+        "up", "--detach", "--no-build", "app", files=(*FILES, DOCKER / "trial/alone.yaml")
+    )
+    wait_for("a model", stack.served)
+    before = stack.process("app")
     stack.kill("app")
     comes_back(stack, before)
     assert facts(stack) == known
+    stack.up("app")
+    wait_for("a model", stack.served)
 
 
 def test_a_killed_training_goes_on_where_it_was(stack: Stack) -> None:
