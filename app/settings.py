@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     """Threads of one tensor operation; requests run beside each other anyway."""
     poll_seconds: float = Field(default=1.0, gt=0)
     """How often the server looks whether another model was activated."""
+    first_model_command: str | None = None
+    """What people are told to run while there is no model for lists; by default `cove train`."""
 
 
 def read_settings(**given: Any) -> Settings:

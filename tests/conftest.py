@@ -31,6 +31,25 @@ def postgres() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a real server listens that serves a model for each task."""
+    # Imported here: most tests do without the server.
+    from tests.app.conftest import (  # noqa: PLC0415
+        make_artifact,
+        make_click_artifact,
+        make_preference_artifact,
+    )
+    from tests.servers import RunningServer  # noqa: PLC0415
+
+    root = tmp_path_factory.mktemp("served")
+    make_artifact(root / "lists")
+    make_click_artifact(root / "clicks")
+    make_preference_artifact(root / "recommend")
+    with RunningServer(root) as server:
+        yield server.address
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """With COVE_NO_SKIPS, as in CI, a skipped test fails the run: there it should have run."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")

@@ -29,6 +29,7 @@ class ModelStore:
     def __init__(self, settings: Settings) -> None:
         self._artifacts = settings.artifacts
         self._poll_seconds = settings.poll_seconds
+        self._first_model_command = settings.first_model_command
         url = settings.database_url or registry_url(settings.artifacts)
         settings.artifacts.mkdir(parents=True, exist_ok=True)
         upgrade(url)
@@ -99,9 +100,9 @@ class ModelStore:
             return self._active[task]
         if task in (problems := self.problems()):
             raise NotReadyError(problems[task])
-        how = TASKS[task].how_to_train.format(self._artifacts)
         raise NotReadyError(
-            f"There is no model for {TASKS[task].objects} yet; train one with: {how}"
+            f"There is no model for {TASKS[task].objects} yet; "
+            f"train one with: {self._how_to_train(task)}"
         )
 
     def browsed(self, entity: Entity = "item") -> ServedModel:
@@ -119,8 +120,12 @@ class ModelStore:
             raise NotReadyError("; ".join(problems))
         if served:
             return next(iter(served.values()))
-        how = TASKS[LISTS].how_to_train.format(self._artifacts)
-        raise NotReadyError(f"There is no model yet; train one with: {how}")
+        raise NotReadyError(f"There is no model yet; train one with: {self._how_to_train(LISTS)}")
+
+    def _how_to_train(self, task: str) -> str:
+        if task == LISTS and self._first_model_command:
+            return self._first_model_command
+        return TASKS[task].how_to_train.format(self._artifacts)
 
     def for_task(self, model_id: str | None, task: str) -> ServedModel:
         """Give the model of an id if it is one for the task, the task's active by default.

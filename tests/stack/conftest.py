@@ -29,9 +29,9 @@ def secret_file(folder: Path, name: str) -> tuple[str, str]:
 
 def remove() -> None:
     """End what an earlier trial left behind, its volumes too."""
-    left = podman("ps", "--all", "--format", "{{.Names}}").split()
-    if ours := [name for name in left if name.startswith(f"{PROJECT}_")]:
-        podman("rm", "--force", "--time", "0", *ours)
+    for name in podman("ps", "--all", "--format", "{{.Names}}").split():
+        if name.startswith(f"{PROJECT}_"):  # it may be gone, with one that it depends on
+            podman("rm", "--force", "--depend", "--time", "0", name, check=False)
     for name in podman("volume", "ls", "--quiet").split():
         if name.startswith(f"{PROJECT}_"):
             podman("volume", "rm", "--force", name)

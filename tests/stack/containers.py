@@ -55,16 +55,27 @@ class Stack:
 
     def compose(self, *arguments: str, files: Sequence[Path] = FILES, **variables: str) -> str:
         """Run a podman-compose command; what it prints."""
+        return self.pipe(*arguments, files=files, **variables).decode().strip()
+
+    def pipe(
+        self,
+        *arguments: str,
+        given: bytes = b"",
+        files: Sequence[Path] = FILES,
+        **variables: str,
+    ) -> bytes:
+        """Likewise, with what the command is given and prints as bytes."""
         command = [str(Path(sys.executable).with_name("podman-compose")), "--in-pod=0"]
         command += ["--project-name", PROJECT]
         command += [part for file in files for part in ("--file", str(file))]
         command += [part for profile in self.profiles for part in ("--profile", profile)]
         settings = os.environ | {"TRIAL_PORT": str(self.port)} | self.variables | variables
         done = subprocess.run(
-            [*command, *arguments], env=settings, capture_output=True, text=True, check=False
+            [*command, *arguments], input=given, env=settings, capture_output=True, check=False
         )
-        assert done.returncode == 0, f"{' '.join(arguments)}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
+        complaint = (done.stdout + done.stderr).decode(errors="replace")
+        assert done.returncode == 0, f"{' '.join(arguments)}: {complaint}"
+        return done.stdout
 
     def up(self, *services: str, **variables: str) -> None:
         """Bring services up, all by default, without building."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.conftest import start
+from tests.stack.conftest import remove, start
 from tests.stack.containers import APP_IMAGE, DOCKER, FILES, Stack, podman, wait_for
 
 pytestmark = pytest.mark.stack
@@ -146,6 +146,27 @@ def test_down_and_up_keep_everything(stack: Stack) -> None:
     wait_for("a model", stack.served)
     wait_for("the training that has nothing to do", lambda: not stack.process("training"))
     assert facts(stack) == known
+
+
+def test_a_backup_is_restored_into_empty_volumes(stack: Stack) -> None:
+    known = facts(stack)
+    in_volume = ("run", "-T", "--rm", "--no-deps", "migrate", "tar", "-C", "/artifacts")
+    database = ("exec", "-T", "postgres")
+    sql = b""
+    if "postgres" in stack.profiles:
+        sql = stack.pipe(*database, "pg_dump", "--username=cove", "cove")
+    stack.compose("stop", "app")
+    files = stack.pipe(*in_volume, "-c", ".")
+    remove()
+    stack.pipe(*in_volume, "-x", given=files)
+    if "postgres" in stack.profiles:
+        stack.up("postgres")
+        wait_for("PostgreSQL", stack.database_answers)
+        stack.pipe(*database, "psql", "--quiet", "--username=cove", "cove", given=sql)
+    stack.up("migrate", "app")
+    wait_for("a model", stack.served)
+    assert facts(stack) == known
+    assert stack.ask("/complete-list", LIST)["source"] == "model"
 
 
 def test_an_upgrade_migrates_and_keeps_everything_and_the_old_image_says_why_it_cannot_follow(
