@@ -49,7 +49,7 @@ def open_registry(url: str) -> Engine:
     if address.get_backend_name() == "sqlite":
         _check_file(Path(str(address.database)))
     try:
-        engine = create_engine(address, pool_pre_ping=True)
+        engine = create_engine(address, pool_pre_ping=True, connect_args=_options(address))
     except ImportError as error:
         raise RegistryError(
             f"PostgreSQL needs the extra `postgres` (no module {error.name}): "
@@ -61,6 +61,12 @@ def open_registry(url: str) -> Engine:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _options(address: URL) -> dict[str, str]:
+    """UTF-8 between psycopg and a database of whatever encoding: of one in SQL_ASCII, the default
+    where a server was made without a locale, it would give bytes for text."""
+    return {"client_encoding": "utf8"} if address.drivername == "postgresql+psycopg" else {}
 
 
 def for_writing(engine: Engine) -> Engine:

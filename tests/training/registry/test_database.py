@@ -106,6 +106,21 @@ def test_a_postgresql_that_is_gone_gives_one_sentence_and_is_found_when_it_is_ba
     downgrade(postgres.url, "base")
 
 
+def test_a_database_without_an_encoding_holds_every_name(postgres: PostgresServer) -> None:
+    engine = open_registry(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS ascii"))
+        options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text(f"CREATE DATABASE ascii {options}"))
+    engine.dispose()
+    url = postgres.url.replace("@/postgres?", "@/ascii?")
+    upgrade(url)
+    with Registry(url) as registry:
+        facts = {"task": "t", "recommender": "fans", "seed": 0, "settings": {}, "output": "o"}
+        run = registry.start_run(**facts, data_name="Söhne", settings_hash="0")
+        assert [(each.id, each.data_name) for each in registry.list_runs()] == [(run, "Söhne")]
+
+
 def test_the_module_migrates_the_registry_that_the_environment_names(tmp_path: Path) -> None:
     def migrate(**environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
