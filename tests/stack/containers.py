@@ -19,7 +19,7 @@ FILES = (DOCKER / "compose.yaml", DOCKER / "trial" / "compose.yaml")
 PROJECT = "cove-trial"
 APP_IMAGE = "localhost/cove-app:latest"
 TRAINING_IMAGE = "localhost/cove-training:latest"
-SECONDS = 300
+SECONDS = 1800
 """How long anything may take on a machine that is busy with other things."""
 
 
