@@ -8,13 +8,15 @@ PORT ?= 8000
 DATA ?=
 BIN := $(VENV)/bin
 
-.PHONY: help demo demo-stop test lint types imports unit slow format clean
+.PHONY: help demo demo-stop test lint types imports unit slow format clean constraints podman-trial
 
 help:
 	@echo "make demo       train COVE on MovieLens-100K, serve it, complete a list (PORT=8000, DATA=folder)"
 	@echo "make demo-stop  stop the server that make demo left running"
 	@echo "make test       lint, types, import rule, all quick tests"
 	@echo "make slow       the slow tests"
+	@echo "make podman-trial  build the images and try the stack, on Debian, as root"
+	@echo "make constraints   pin the versions of the images anew"
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
@@ -26,7 +28,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train,dev]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train,postgres,dev]"
 	@touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run
@@ -56,6 +58,16 @@ slow: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+podman-trial: $(VENV)/.dev
+	PYTHON=$(abspath $(BIN)/python) docker/trial/run
+
+# Of all extras that an image has, for the CPU and for CUDA: a line that an image lacks does nothing.
+constraints: $(VENV)/.dev
+	$(BIN)/uv pip compile --quiet --upgrade pyproject.toml \
+		--extra serve --extra train --extra postgres --extra cpu --extra gpu \
+		--python-version 3.11 --python-platform x86_64-manylinux_2_28 --no-annotate \
+		--custom-compile-command "make constraints" --output-file docker/constraints.txt
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -62,6 +62,8 @@ class Settings(BaseSettings):
     """Threads of one tensor operation."""
     poll_seconds: float = Field(default=0.5, gt=0)
     """How often the server looks whether another model was activated."""
+    first_model_command: str | None = None
+    """What people are told to run while there is no model for lists; by default `cove train`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """From `info` on, every request is one line of the log."""
 

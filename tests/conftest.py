@@ -1,10 +1,12 @@
-"""What every test shares: where the real data lie."""
+"""What every test shares: where the real data lie, and a PostgreSQL server."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.postgres import PostgresServer, running_postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -20,6 +22,32 @@ def data_folder() -> Callable[[str], Path]:
         return root / name
 
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of a process; who uses its database empties it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where a real server listens that serves a model for each task."""
+    # Imported here: most tests do without the server.
+    from tests.app.conftest import (  # noqa: PLC0415
+        make_artifact,
+        make_click_artifact,
+        make_preference_artifact,
+    )
+    from tests.servers import RunningServer  # noqa: PLC0415
+
+    root = tmp_path_factory.mktemp("served")
+    make_artifact(root / "lists")
+    make_click_artifact(root / "clicks")
+    make_preference_artifact(root / "recommend")
+    with RunningServer(root) as server:
+        yield server.address
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

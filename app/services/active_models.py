@@ -21,8 +21,8 @@ class ActiveModels:
     Whoever holds a model goes on with it when another takes its place: no answer is of two models.
     """
 
-    def __init__(self, artifacts: Path) -> None:
-        self._artifacts = artifacts
+    def __init__(self, artifacts: Path, first_model_command: str | None = None) -> None:
+        self._artifacts, self._first_model_command = artifacts, first_model_command
         self._active: dict[str, ServedModel] = {}
         self._failures: dict[str, tuple[str, str]] = {}  # task -> a model's id, why not served
         self.held = HeldModels()
@@ -80,9 +80,9 @@ class ActiveModels:
             return self._active[task]
         if task in (problems := self.problems()):
             raise NotReadyError(problems[task])
-        how = TASKS[task].how_to_train.format(self._artifacts)
         raise NotReadyError(
-            f"There is no model for {TASKS[task].objects} yet; train one with: {how}"
+            f"There is no model for {TASKS[task].objects} yet; "
+            f"train one with: {self._how_to_train(task)}"
         )
 
     def browsed(self, entity: Entity = "item") -> ServedModel:
@@ -100,8 +100,12 @@ class ActiveModels:
             raise NotReadyError("; ".join(problems))
         if served:
             return next(iter(served.values()))
-        how = TASKS[LISTS].how_to_train.format(self._artifacts)
-        raise NotReadyError(f"There is no model yet; train one with: {how}")
+        raise NotReadyError(f"There is no model yet; train one with: {self._how_to_train(LISTS)}")
+
+    def _how_to_train(self, task: str) -> str:
+        if task == LISTS and self._first_model_command:
+            return self._first_model_command
+        return TASKS[task].how_to_train.format(self._artifacts)
 
     def find(self, model_id: str) -> ServedModel | None:
         """Give the model of a whole id where nothing has to be read for it."""

@@ -35,7 +35,7 @@ class ModelStore:
         self._url = settings.database_url or registry_url(settings.artifacts)
         self._registry: Registry | None = None
         self._trouble = ""
-        self._models = ActiveModels(settings.artifacts)
+        self._models = ActiveModels(settings.artifacts, settings.first_model_command)
         self.served, self.in_memory = self._models.served, self._models.find
         self.active, self.browsed = self._models.active, self._models.browsed
         self._switching = threading.RLock()

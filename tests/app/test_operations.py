@@ -43,6 +43,17 @@ def test_a_server_without_a_model_says_how_to_train_one(empty_client: TestClient
     assert empty_client.get("/runs").json() == {"runs": []}
 
 
+def test_a_server_may_name_the_command_that_trains_a_first_model(tmp_path: Path) -> None:
+    settings = Settings(artifacts=tmp_path, first_model_command="docker compose run training")
+    with TestClient(create_app(settings)) as client:
+        for response in (client.get("/readyz"), client.post("/complete-list", json={"items": [1]})):
+            detail = check_problem(response, 503)["detail"]
+            assert detail.endswith("yet; train one with: docker compose run training")
+        pair = {"user": 1, "items": [1]}
+        detail = check_problem(client.post("/score-clicks", json=pair), 503)["detail"]
+        assert "train one with: cove train deepfm" in detail
+
+
 def test_a_running_server_follows_the_registry(empty_client: TestClient, tmp_path: Path) -> None:
     root = tmp_path / "none"
     registry = Registry(registry_url(root))

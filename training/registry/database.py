@@ -49,13 +49,24 @@ def open_registry(url: str) -> Engine:
     if address.get_backend_name() == "sqlite":
         _check_file(Path(str(address.database)))
     try:
-        engine = create_engine(address, pool_pre_ping=True)
-    except (ImportError, SQLAlchemyError) as error:
+        engine = create_engine(address, pool_pre_ping=True, connect_args=_options(address))
+    except ImportError as error:
+        raise RegistryError(
+            f"PostgreSQL needs the extra `postgres` (no module {error.name}): "
+            "pip install 'cove-recommender[postgres]'"
+        ) from None
+    except SQLAlchemyError as error:
         raise RegistryError(f"the database address {shown(url)} cannot be used: {error}") from None
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _options(address: URL) -> dict[str, str]:
+    """UTF-8 between psycopg and a database of whatever encoding: of one in SQL_ASCII, the default
+    where a server was made without a locale, it would give bytes for text."""
+    return {"client_encoding": "utf8"} if address.drivername == "postgresql+psycopg" else {}
 
 
 def for_writing(engine: Engine) -> Engine:
@@ -78,11 +89,38 @@ def _address(url: str) -> URL:
     backend = address.get_backend_name()
     if backend not in {"sqlite", "postgresql"}:
         raise RegistryError(f"the registry runs on sqlite and postgresql: got {backend!r}")
-    if backend == "sqlite" and (address.database in {None, "", ":memory:"} or address.query):
+    if backend == "postgresql":
+        return _with_password(_with_driver(address))
+    if address.database in {None, "", ":memory:"} or address.query:
         raise RegistryError(
             f"a SQLite registry needs a file and takes no options, sqlite:///FILE: got {shown(url)}"
         )
     return address
+
+
+def _with_driver(address: URL) -> URL:
+    """The address with psycopg, the driver of the extra `postgres`, unless it names another."""
+    if address.drivername != "postgresql":
+        return address
+    return address.set(drivername="postgresql+psycopg")
+
+
+def _with_password(address: URL) -> URL:
+    """The address with the password that the file COVE_DATABASE_PASSWORD_FILE holds."""
+    file = os.environ.get("COVE_DATABASE_PASSWORD_FILE")
+    if not file:
+        return address
+    if address.password is not None:
+        raise RegistryError(
+            "give a password in COVE_DATABASE_URL or in COVE_DATABASE_PASSWORD_FILE, not in both"
+        )
+    try:
+        password = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        raise RegistryError(f"COVE_DATABASE_PASSWORD_FILE: {file} cannot be read") from None
+    if not password:
+        raise RegistryError(f"COVE_DATABASE_PASSWORD_FILE: {file} holds no password")
+    return address.set(password=password)
 
 
 def _check_file(path: Path) -> None:

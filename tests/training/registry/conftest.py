@@ -1,6 +1,5 @@
-"""A registry of its own for each test; on PostgreSQL too where COVE_TEST_POSTGRES names one."""
+"""A registry of its own for each test, on SQLite and on PostgreSQL."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,16 +8,14 @@ import pytest
 from training.registry.database import downgrade, upgrade
 from training.registry.queries import Registry
 
-BACKENDS = ["sqlite", "postgresql"] if "COVE_TEST_POSTGRES" in os.environ else ["sqlite"]
 
-
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'registry.sqlite3'}"
         return
-    address = os.environ["COVE_TEST_POSTGRES"]
+    address = request.getfixturevalue("postgres").url
     downgrade(address, "base")
     yield address
     downgrade(address, "base")

@@ -1,6 +1,9 @@
 """Addresses, files that are no registry, and how a SQLite registry is opened."""
 
+import os
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -8,7 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from cove.errors import CoveError
-from training.registry.database import open_registry, registry_url, shown, upgrade
+from tests.postgres import PostgresServer
+from training.registry.database import downgrade, open_registry, registry_url, shown, upgrade
 from training.registry.errors import RegistryError
 from training.registry.queries import Registry
 
@@ -56,6 +60,81 @@ def test_an_address_that_cannot_be_used_gives_one_sentence_without_the_password(
     assert "secret" not in str(raised.value)
     assert "\n" not in str(raised.value)
     assert "secret" not in shown(url)
+
+
+def test_the_password_comes_from_a_file_and_the_driver_is_psycopg(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text("se:cr@et\n")
+    monkeypatch.setenv("COVE_DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    engine = open_registry("postgresql://cove@host/name")
+    assert engine.url.password == "se:cr@et"
+    assert engine.dialect.driver == "psycopg"
+    assert open_registry(f"sqlite:///{tmp_path}/r.sqlite3").url.password is None
+
+
+@pytest.mark.parametrize(
+    ("content", "url", "sentence"),
+    [
+        ("secret", "postgresql://cove:other@host/name", "not in both"),
+        ("\n", "postgresql://cove@host/name", "holds no password"),
+        (None, "postgresql://cove@host/name", "cannot be read"),
+    ],
+)
+def test_a_password_file_that_cannot_be_used_gives_one_sentence(
+    content: str | None, url: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if content is not None:
+        (tmp_path / "password").write_text(content)
+    monkeypatch.setenv("COVE_DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    with pytest.raises(RegistryError, match=f"COVE_DATABASE_PASSWORD_FILE.*{sentence}") as raised:
+        open_registry(url)
+    assert "other" not in str(raised.value)
+
+
+def test_a_postgresql_that_is_gone_gives_one_sentence_and_is_found_when_it_is_back(
+    postgres: PostgresServer,
+) -> None:
+    upgrade(postgres.url)
+    with Registry(postgres.url) as registry:
+        assert registry.list_runs() == []
+        postgres.stop()
+        with pytest.raises(RegistryError, match="cannot be used: connection"):
+            registry.list_runs()
+        postgres.start()
+        assert registry.list_runs() == []
+    downgrade(postgres.url, "base")
+
+
+def test_a_database_without_an_encoding_holds_every_name(postgres: PostgresServer) -> None:
+    engine = open_registry(postgres.url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE IF EXISTS ascii"))
+        options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(text(f"CREATE DATABASE ascii {options}"))
+    engine.dispose()
+    url = postgres.url.replace("@/postgres?", "@/ascii?")
+    upgrade(url)
+    with Registry(url) as registry:
+        facts = {"task": "t", "recommender": "fans", "seed": 0, "settings": {}, "output": "o"}
+        run = registry.start_run(**facts, data_name="Söhne", settings_hash="0")
+        assert [(each.id, each.data_name) for each in registry.list_runs()] == [(run, "Söhne")]
+
+
+def test_the_module_migrates_the_registry_that_the_environment_names(tmp_path: Path) -> None:
+    def migrate(**environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "training.registry"],
+            env=os.environ | environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    done = migrate(COVE_ARTIFACTS=str(tmp_path), COVE_DATABASE_URL="")
+    assert (done.returncode, done.stderr) == (0, "")
+    with Registry(f"sqlite:///{tmp_path}/registry.sqlite3") as registry:
+        assert registry.list_runs() == []
+    refused = migrate(COVE_DATABASE_URL="mysql://user:secret@host/name")
+    assert refused.returncode == 2
+    assert refused.stderr == "cove: the registry runs on sqlite and postgresql: got 'mysql'\n"
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

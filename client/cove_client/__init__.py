@@ -1,0 +1,8 @@
+"""A typed client of COVE's server."""
+
+from cove_client.clients import AsyncClient, Client
+from cove_client.errors import ClientError, FieldError, ProblemError, UnreachableError
+
+__all__ = [
+    "AsyncClient", "Client", "ClientError", "FieldError", "ProblemError", "UnreachableError",
+]  # fmt: skip

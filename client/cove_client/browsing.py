@@ -1,0 +1,124 @@
+"""What browsing answers. Levels count from 1, the finest; codes from 0."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cove_client.base import Answer, Id
+
+
+class LevelSummary(Answer):
+    """One level of codes."""
+
+    level: int
+    size: int
+    used: int
+    perplexity: float
+    items: int | None = None
+    users: int | None = None
+
+
+class Levels(Answer):
+    """The levels of a model, finest first."""
+
+    model: str
+    entity: Literal["item", "user"]
+    levels: list[LevelSummary]
+
+
+class EntitySummary(Answer):
+    """An item (`item`) or a user (`user`) in a row of them."""
+
+    item: Id | None = None
+    user: Id | None = None
+    title: str | None = None
+    popularity: int
+    distance: float | None = None
+    similarity: float | None = None
+    codes: list[int] | None = None
+
+
+class CodeSummary(Answer):
+    """A code in a row of codes."""
+
+    level: int
+    code: int
+    size: int
+    popularity: int
+    parent: int | None
+    examples: list[EntitySummary] = Field(default_factory=list)
+
+
+class NearCode(CodeSummary):
+    """A code and how far its vector lies from the one asked for."""
+
+    distance: float
+
+
+class Codes(Answer):
+    """Codes of one level. `next`: the offset to ask for the rest."""
+
+    model: str
+    entity: Literal["item", "user"]
+    level: int
+    total: int
+    codes: list[CodeSummary]
+    next: int | None
+
+
+class CodeDetail(CodeSummary):
+    """One code with its place in the tree."""
+
+    model: str
+    entity: Literal["item", "user"]
+    children: list[CodeSummary]
+    representatives: list[EntitySummary]
+    nearest: list[NearCode]
+
+
+class CodeItems(Answer):
+    """Items or users of a code. `next`: the cursor of the rest."""
+
+    model: str
+    entity: Literal["item", "user"]
+    level: int
+    code: int
+    total: int
+    items: list[EntitySummary]
+    next: str | None
+
+
+class ItemDetail(Answer):
+    """One item with its codes and the items closest to it."""
+
+    model: str
+    item: Id
+    title: str | None
+    categories: list[str] | None
+    popularity: int
+    codes: list[int]
+    similar: list[EntitySummary]
+
+
+class UserDetail(Answer):
+    """One user with its codes and the users closest to it."""
+
+    model: str
+    user: Id
+    popularity: int
+    codes: list[int]
+    similar: list[EntitySummary]
+
+
+class FoundItems(Answer):
+    """What a search for items found."""
+
+    model: str
+    items: list[EntitySummary]
+
+
+class FoundUsers(Answer):
+    """What a search for users found."""
+
+    model: str
+    users: list[EntitySummary]

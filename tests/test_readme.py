@@ -1,0 +1,61 @@
+"""README's examples of calls run as they are printed, and its list of settings is whole."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+CURLS = [text for language, text in BLOCKS if not language and text.startswith("curl")]
+SCRIPTS = [text for language, text in BLOCKS if language == "python"]
+CLIENT = re.findall(r"^```python\n(.*?)^```$", (ROOT / "client/README.md").read_text(), re.M | re.S)
+VARIABLE = re.compile(r"COVE_[A-Z_]+|TORCH_INDEX")
+
+
+def at(address: str, text: str) -> str:
+    """An example with the address of the tests' server."""
+    changed = text.replace("http://127.0.0.1:8000", address)
+    changed = changed.replace("localhost:8000", address.removeprefix("http://"))
+    assert changed != text
+    return changed
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, cwd=ROOT / "client", capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.mark.parametrize("text", CURLS)
+def test_a_call_by_curl_is_answered(text: str, address: str) -> None:
+    answer = run("bash", "-euc", at(address, text))
+    assert '"model":' in answer
+    assert '"status":' not in answer
+
+
+@pytest.mark.parametrize("text", [*SCRIPTS, *CLIENT])
+def test_a_script_of_the_client_runs_and_prints(text: str, address: str) -> None:
+    assert run(sys.executable, "-W", "error", "-c", at(address, text)).count("\n") >= 3
+
+
+def test_the_readme_has_examples_in_curl_and_in_python() -> None:
+    assert len(CURLS) >= 3
+    assert SCRIPTS
+    assert CLIENT
+
+
+def test_every_setting_of_the_server_is_in_the_readme() -> None:
+    named = set(VARIABLE.findall(README))
+    assert {f"COVE_{name.upper()}" for name in Settings.model_fields} - named == set()
+
+
+def test_every_variable_of_the_compose_file_is_in_the_readme() -> None:
+    text = (ROOT / "docker" / "compose.yaml").read_text()
+    asked = set(re.findall(r"\$\{(\w+)", text))
+    assert asked - set(VARIABLE.findall(README)) == set()
