@@ -12,7 +12,11 @@ from app.settings import Settings
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-CURLS = [text for language, text in BLOCKS if not language and text.startswith("curl")]
+CURLS = [
+    text
+    for language, text in BLOCKS
+    if not language and text.startswith("curl") and "ADMIN_KEY" not in text  # these change models
+]
 SCRIPTS = [text for language, text in BLOCKS if language == "python"]
 CLIENT = re.findall(r"^```python\n(.*?)^```$", (ROOT / "client/README.md").read_text(), re.M | re.S)
 VARIABLE = re.compile(r"COVE_[A-Z_]+|TORCH_INDEX")

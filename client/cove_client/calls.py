@@ -209,6 +209,16 @@ def model(model: str) -> Call[records.ModelDetail]:
     return _get(records.ModelDetail, f"/models/{_part(model)}")
 
 
+def activate(model: str) -> Call[records.ModelSummary]:
+    """Serve a model for its task; the client's key has to be the admin key."""
+    return Call(records.ModelSummary, "POST", f"/models/{_part(model)}/activate")
+
+
+def rollback(task: Task) -> Call[records.ModelSummary]:
+    """Serve the model that was active for a task before; likewise."""
+    return Call(records.ModelSummary, "POST", "/models/rollback", {"task": task})
+
+
 def ready() -> Call[records.Health]:
     """Which models are served; a server without one raises ProblemError, 503."""
     return _get(records.Health, "/readyz")

@@ -112,6 +112,8 @@ class Client:
     run_metrics = _sync(calls.run_metrics)
     models = _sync(calls.models)
     model = _sync(calls.model)
+    activate = _sync(calls.activate)
+    rollback = _sync(calls.rollback)
     ready = _sync(calls.ready)
 
 
@@ -163,4 +165,6 @@ class AsyncClient:
     run_metrics = _async(calls.run_metrics)
     models = _async(calls.models)
     model = _async(calls.model)
+    activate = _async(calls.activate)
+    rollback = _async(calls.rollback)
     ready = _async(calls.ready)

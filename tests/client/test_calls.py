@@ -79,6 +79,13 @@ def test_a_refused_call_raises_the_problem_with_its_fields(cove: Client) -> None
     assert str(raised.value) == f"422 {raised.value.title}: {raised.value.detail}"
 
 
+def test_models_are_changed_with_the_admin_key_alone(cove: Client) -> None:
+    for change in (lambda: cove.activate("any"), lambda: cove.rollback("click_through")):
+        with pytest.raises(ProblemError) as caught:
+            change()
+        assert caught.value.status == 403
+
+
 def test_a_server_that_is_not_there_is_unreachable() -> None:
     with (
         Client("http://127.0.0.1:9") as cove,
