@@ -26,7 +26,7 @@ router = APIRouter(tags=["completion"])
 @router.post(
     "/complete-list",
     response_model=ListCompletion | ManyCompletions,
-    responses=documented(404, 408, 413, 422, 429, 503),
+    responses=documented(400, 404, 408, 413, 422, 429, 503),
 )
 async def complete_list(
     request: CompletionRequest,

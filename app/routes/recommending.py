@@ -24,7 +24,7 @@ router = APIRouter(tags=["recommending"])
 @router.post(
     "/recommend-items",
     response_model=Recommendation,
-    responses=documented(404, 408, 413, 422, 429, 503),
+    responses=documented(400, 404, 408, 413, 422, 429, 503),
 )
 async def recommend(
     request: RecommendationRequest,

@@ -24,7 +24,7 @@ router = APIRouter(tags=["scoring"])
 @router.post(
     "/score-clicks",
     response_model=ClickScores,
-    responses=documented(404, 408, 413, 422, 429, 503),
+    responses=documented(400, 404, 408, 413, 422, 429, 503),
 )
 async def score(
     request: ScoringRequest,

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,9 +31,14 @@ class Server:
 
     def workers(self) -> list[psutil.Process]:
         """The processes that answer, where there are several."""
-        return [
-            each for each in self.process.children() if "spawn_main" in " ".join(each.cmdline())
-        ]
+        return [each for each in self.process.children() if _is_worker(each)]
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return "spawn_main" in " ".join(process.cmdline())
+    except psutil.Error:  # it has ended
+        return False
 
 
 def free_port() -> int:
@@ -59,7 +64,8 @@ def running(artifacts: Path, **settings: object) -> Iterator[Server]:
         wait_for(lambda: is_ready(server.address), 60)
         yield server
     finally:
-        process.terminate()
+        with suppress(psutil.NoSuchProcess):  # the test has ended it
+            process.terminate()
         try:
             process.wait(20)
         except psutil.TimeoutExpired:
