@@ -33,7 +33,7 @@ def postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where a real server listens that serves a model for each task."""
+    """Where a real server listens that serves a model for each task, of two for lists."""
     # Imported here: most tests do without the server.
     from tests.app.conftest import (  # noqa: PLC0415
         make_artifact,
@@ -44,6 +44,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     root = tmp_path_factory.mktemp("served")
     make_artifact(root / "lists")
+    make_artifact(root / "other", seed=1)
     make_click_artifact(root / "clicks")
     make_preference_artifact(root / "recommend")
     with RunningServer(root) as server:

@@ -9,12 +9,14 @@ import uvicorn
 from app.main import create_app
 from app.settings import Settings
 
+ADMIN_KEY = "the-admin"
+
 
 class RunningServer:
     """uvicorn on a free port as long as the block lasts; `address` is where it listens."""
 
     def __init__(self, artifacts: Path) -> None:
-        app = create_app(Settings(artifacts=artifacts))
+        app = create_app(Settings(artifacts=artifacts, admin_key=ADMIN_KEY))
         self._server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
         self._thread = threading.Thread(target=self._server.run)
         self.address = ""

@@ -209,13 +209,19 @@ def model(model: str) -> Call[records.ModelDetail]:
     return _get(records.ModelDetail, f"/models/{_part(model)}")
 
 
+def compare(model: str, *, k: int = 10) -> Call[records.ShadowComparison]:
+    """Put the last calls to a model and to the served one; needs the admin key."""
+    path = f"/models/{_part(model)}/compare"
+    return Call(records.ShadowComparison, "POST", path, {"k": k})
+
+
 def activate(model: str) -> Call[records.ModelSummary]:
-    """Serve a model for its task; the client's key has to be the admin key."""
+    """Serve a model for its task; needs the admin key."""
     return Call(records.ModelSummary, "POST", f"/models/{_part(model)}/activate")
 
 
-def rollback(task: Task) -> Call[records.ModelSummary]:
-    """Serve the model that was active for a task before; likewise."""
+def rollback(task: Task = "list_completion") -> Call[records.ModelSummary]:
+    """Serve the model that was active for a task before; needs the admin key."""
     return Call(records.ModelSummary, "POST", "/models/rollback", {"task": task})
 
 

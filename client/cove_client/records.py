@@ -71,6 +71,20 @@ class Models(Answer):
     models: list[ModelSummary]
 
 
+class ShadowComparison(Answer):
+    """What a model would have answered to the last calls, beside the model that is served."""
+
+    model: str
+    active: str
+    task: str
+    calls: int
+    failed: int
+    overlap: float | None
+    same_first: float | None
+    milliseconds: float | None
+    active_milliseconds: float | None
+
+
 class Health(Answer):
     """Whether the server is ready, and with which models."""
 

@@ -14,8 +14,8 @@ STANDS_FOR = {
     ],
 }  # fmt: skip
 """A client's type that stands for several of the server's."""
-NOT_CALLED = {"/livez", "/metrics", "/models/{model_id}/card", "/models/{model_id}/compare"}
-"""What is for the machines around a server, and for people who look at a model."""
+NOT_CALLED = {"/livez", "/metrics", "/models/{model_id}/card"}
+"""What is for the machines around a server, and a page for people."""
 TYPES = {
     name: found
     for module in (recommending, browsing, records)
@@ -49,7 +49,7 @@ def test_every_call_of_the_server_is_a_call_of_the_client(address: str) -> None:
         calls.levels(), calls.codes(1), calls.code(1, 2), calls.code_items(1, 2),
         calls.item(1), calls.search_items(), calls.user(1), calls.search_users(),
         calls.runs(), calls.run("a"), calls.run_metrics("a"), calls.models(), calls.model("a"),
-        calls.activate("a"), calls.rollback("list_completion"), calls.ready(),
+        calls.compare("a"), calls.activate("a"), calls.rollback(), calls.ready(),
     ]  # fmt: skip
     called = {
         path

@@ -7,6 +7,8 @@ import pytest
 from cove_client import AsyncClient, Client, ProblemError, UnreachableError, calls
 from cove_client.errors import FieldError
 
+from tests.servers import ADMIN_KEY
+
 
 def test_a_list_is_completed_with_its_reasons(cove: Client) -> None:
     answer = cove.complete_list([1, "2", "nobody"], k=3, explain=True, exclude=[4])
@@ -71,19 +73,31 @@ def test_users_models_and_runs_are_told(cove: Client) -> None:
             call("nobody")
 
 
+def test_models_are_compared_and_switched_with_the_admin_key_alone(
+    cove: Client, address: str
+) -> None:
+    lists = [each for each in cove.models().models if each.task == "list_completion"]
+    (active,) = (each.id for each in lists if each.active)
+    (other,) = (each.id for each in lists if not each.active)
+    cove.complete_list([1])
+    for call in (cove.compare, cove.activate):
+        with pytest.raises(ProblemError, match="403 Forbidden"):
+            call(other)
+    with Client(address, key=ADMIN_KEY) as admin:
+        assert admin.compare(other, k=3).calls
+        assert admin.activate(other).active
+        assert cove.complete_list([1]).model == other
+        assert admin.rollback().id == active
+        with pytest.raises(ProblemError, match="409 Conflict: no model was active before"):
+            admin.rollback()
+
+
 def test_a_refused_call_raises_the_problem_with_its_fields(cove: Client) -> None:
     with pytest.raises(ProblemError) as raised:
         cove.complete_list([1], k=0)
     assert raised.value.status == 422
     assert raised.value.errors == (FieldError("k", "Input should be greater than or equal to 1"),)
     assert str(raised.value) == f"422 {raised.value.title}: {raised.value.detail}"
-
-
-def test_models_are_changed_with_the_admin_key_alone(cove: Client) -> None:
-    for change in (lambda: cove.activate("any"), lambda: cove.rollback("click_through")):
-        with pytest.raises(ProblemError) as caught:
-            change()
-        assert caught.value.status == 403
 
 
 def test_a_server_that_is_not_there_is_unreachable() -> None:
