@@ -54,8 +54,9 @@ async function browse(moveFocus = false) {
     const nodes = await view(scope, kind, offers, ...rest);
     if (mine !== turn) return;
     at("view").replaceChildren(...nodes);
-    // whoever went on to another field while the answer was on its way stays there
-    if (moveFocus && [focused, document.body].includes(document.activeElement)) {
+    // whoever went on to another field, or has begun to type, while the answer was on its way stays
+    const active = document.activeElement;
+    if (moveFocus && [focused, document.body].includes(active) && !active.value) {
       const heading = at("view").querySelector("h3") ?? at("browse-title");
       heading.tabIndex = -1;
       heading.focus({ preventScroll: true });

@@ -366,6 +366,20 @@ def test_three_models_are_browsed_and_asked_side_by_side(all_page: Page) -> None
     expect(view.get_by_role("button", name="Score clicks of this user")).to_be_visible()
 
 
+def test_whoever_types_before_the_view_is_there_keeps_the_focus(click_page: Page) -> None:
+    click_page.evaluate("""() => {
+        document.querySelector("#scopes a[href='#/users']").click();
+        const find = document.getElementById("find");
+        find.focus();
+        find.value = "u/1";
+        find.dispatchEvent(new Event("input"));
+    }""")
+    expect(click_page.locator("#view")).to_contain_text("of 6 codes used")
+    expect(click_page.get_by_label("Find a user")).to_be_focused()
+    click_page.get_by_role("option", name="User u/1").click()
+    expect(click_page.locator("#view")).to_contain_text("Most similar users")
+
+
 def test_a_page_of_a_server_with_a_key_asks_for_it_until_it_is_right(
     browser: Browser, artifacts: Path
 ) -> None:
