@@ -36,3 +36,12 @@ def kmeans(vectors: Tensor, num_clusters: int, seed: int) -> Tensor:
     )
     clustering.train(points)
     return torch.from_numpy(np.array(clustering.centroids)).to(vectors)
+
+
+def cluster_means(vectors: Tensor, clusters: Tensor, num_clusters: int) -> Tensor:
+    """The mean of each cluster's vectors, [num_clusters, D], 0 where there are none.
+
+    vectors: [N, D]; clusters: [N] int64, the cluster of each.
+    """
+    sums = vectors.new_zeros(num_clusters, vectors.shape[1]).index_add_(0, clusters, vectors)
+    return sums / torch.bincount(clusters, minlength=num_clusters).clamp(min=1)[:, None]

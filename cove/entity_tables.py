@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from cove.clustering import cluster_means
 from cove.embedding import EntityEmbedding
 from cove.quantization import FixedCodes
 from cove.vocabulary import NUM_SPECIAL, Vocabulary
@@ -75,7 +76,7 @@ def entity_tables(
         codebooks = [book.detach().cpu().clone() for book in quantizer.codebooks]
     if isinstance(quantizer, FixedCodes):
         levels = zip(codes.unbind(dim=1), quantizer.settings.code_sizes, strict=True)
-        codebooks = [_means(table[NUM_SPECIAL:], level, size) for level, size in levels]
+        codebooks = [cluster_means(table[NUM_SPECIAL:], level, size) for level, size in levels]
     return EntityTables(
         vocabulary=vocabulary,
         table=table,
@@ -86,12 +87,6 @@ def entity_tables(
         titles=titles,
         categories=categories,
     )
-
-
-def _means(embeddings: Tensor, codes: Tensor, size: int) -> Tensor:
-    """The mean embedding of each code's entities, [size, D], 0 where there are none."""
-    sums = embeddings.new_zeros(size, embeddings.shape[1]).index_add_(0, codes, embeddings)
-    return sums / torch.bincount(codes, minlength=size).clamp(min=1)[:, None]
 
 
 def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:

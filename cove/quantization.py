@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
-from cove.clustering import kmeans
+from cove.clustering import cluster_means, kmeans
 
 
 class QuantizerSettings(BaseModel):
@@ -281,6 +281,23 @@ class FixedCodes(CascadedQuantizer):
         for own, parent in zip(self.parents(), source.parents(), strict=True):
             own.copy_(parent)
         self.taken.fill_(True)
+
+    @torch.no_grad()
+    def regroup(self, embeddings: Tensor, seed: int) -> None:
+        """Make the levels that no embedding holds anew, from trained embeddings, [N, D] of all.
+
+        Their codes are clusters of the embeddings; a finer code goes to the cluster nearest to the
+        mean of its members, and a cluster that none goes to takes the code nearest to it.
+        """
+        codes, sizes = self.fixed, self.settings.code_sizes
+        for level, parents in enumerate(self.parents()):
+            if level + 1 >= len(self.codebooks):
+                means = cluster_means(embeddings, codes, sizes[level])
+                centroids = kmeans(embeddings, sizes[level + 1], seed)
+                parents.copy_(nearest_codes(means, centroids))
+                empty = torch.bincount(parents, minlength=len(centroids)) == 0
+                parents[nearest_codes(centroids[empty], means)] = empty.nonzero().flatten()
+            codes = parents[codes]
 
     @torch.no_grad()
     def initialize(self, vectors: Tensor, seed: int) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cove.quantization import FixedCodes
 from cove.recommenders import Recommender
+from cove.vocabulary import NUM_SPECIAL
 from training.tasks import PreparedTask
 
 DIMENSIONS = 128
@@ -20,12 +21,7 @@ DIMENSIONS = 128
 
 def give_cooccurrence_codes(recommender: Recommender, task: PreparedTask, seed: int) -> None:
     """Fix the codes of each entity whose quantizer asks for it."""
-    wanting = {
-        name: entity.quantizer
-        for name, entity in recommender.entities().items()
-        if isinstance(entity.quantizer, FixedCodes)
-        and entity.quantizer.settings.assignment == "cooccurrence"
-    }
+    wanting = _with_such_codes(recommender)
     if not wanting:
         return
     owners, items = (part.cpu() for part in task.owners_and_items())
@@ -34,6 +30,22 @@ def give_cooccurrence_codes(recommender: Recommender, task: PreparedTask, seed: 
     found = spectral_embeddings(owners, items, (num_owners, len(vocabularies["item"])), seed)
     for name, quantizer in wanting.items():
         quantizer.take_from(found[1 if name == "item" else 0], seed)
+
+
+def regroup_codes(recommender: Recommender, seed: int) -> None:
+    """Make the coarser levels of such codes anew from what was learned (`FixedCodes.regroup`)."""
+    for name, quantizer in _with_such_codes(recommender).items():
+        embeddings = recommender.entities()[name].all()[NUM_SPECIAL:]
+        quantizer.regroup(embeddings.detach(), seed)
+
+
+def _with_such_codes(recommender: Recommender) -> dict[str, FixedCodes]:
+    return {
+        name: entity.quantizer
+        for name, entity in recommender.entities().items()
+        if isinstance(entity.quantizer, FixedCodes)
+        and entity.quantizer.settings.assignment == "cooccurrence"
+    }
 
 
 def spectral_embeddings(

@@ -6,9 +6,10 @@ what entities with few interactions have in common with others like them:
 
     z_c = z + α e_code,    α = 1
 
-Coarser levels are there to browse: averaged into z̄ as well they changed nothing that one seed can
-tell (FANS on `aotm`, validation N@10 .0731 with 1,000 codes and .0690 with 1,000 and 100, but .0683
-and .0703 with 1,044 and with 1,044, 104 and 10).
+Coarser levels are there to browse, and made after training from the embeddings that it gave:
+averaged into z̄ as well they changed nothing that one seed can tell (FANS on `aotm`, validation N@10
+.0731 with 1,000 codes and .0690 with 1,000 and 100, but .0683 and .0703 with 1,044 and with 1,044,
+104 and 10).
 
 `evolving`: nearest codes that move with the embeddings (Eq. 1 to 6), by k-means after two epochs.
 `paper`: the same to the letter of the text: α = β = ω_q = ω_c = 1 (Section 4.6), straight-through

@@ -19,7 +19,7 @@ from cove.objective import Objective
 from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
 from training.code_sizes import fit_code_sizes
-from training.cooccurrence import give_cooccurrence_codes
+from training.cooccurrence import give_cooccurrence_codes, regroup_codes
 from training.datasets import Data, load_data
 from training.linear_part import add_linear_part, wants_linear_part
 from training.loop import (
@@ -129,6 +129,7 @@ def run_training(
     try:
         progress = train(objective, task, plan, _Recorder(registry, run_id, watcher))
         recommender = objective.recommender
+        regroup_codes(recommender, settings.seed)
         add_linear_part(recommender, task)
         tests, by_unit = task.test_metrics(recommender)
         manifest = _manifest(settings, task, objective, progress, tests, fingerprint, run_id)

@@ -266,3 +266,36 @@ def test_codes_from_cooccurrence_start_at_once_at_the_embeddings_scale():
     made.take_from(torch.randn(1000, 3), 0)
     made.initialize(0.02 * torch.randn(1000, 8), 0)
     assert made.codebooks[0].std().item() == pytest.approx(0.02, rel=0.05)
+
+
+def test_levels_that_no_embedding_holds_are_regrouped_by_what_was_learned():
+    settings = QuantizerSettings(code_sizes=(4, 2), assignment="cooccurrence", averaged_levels=1)
+    made = FixedCodes(settings, 1, 8)
+    before = torch.tensor([[0.0], [0.1], [1.0], [1.1], [9.0], [9.1], [10.0], [10.1]])
+    made.take_from(before, 0)  # pairs, and pairs of pairs
+    pairs = made.codes(before)[:, 0]
+    assert made.codes(before)[0, 1] == made.codes(before)[2, 1]
+    after = torch.tensor([[0.0], [0.2], [9.0], [9.2], [0.4], [0.6], [10.0], [10.2]])
+    made.regroup(after, 0)
+    codes = made.codes(after)
+    assert torch.equal(codes[:, 0], pairs)
+    assert codes[:, 1].unique_consecutive().tolist() in ([0, 1, 0, 1], [1, 0, 1, 0])
+
+
+def test_levels_that_are_averaged_stay_when_others_are_regrouped():
+    settings = QuantizerSettings(code_sizes=(4, 2), assignment="cooccurrence")
+    made = FixedCodes(settings, 1, 8)
+    vectors = torch.randn(8, 1)
+    made.take_from(vectors, 0)
+    codes = made.codes(vectors)
+    made.regroup(torch.randn(8, 1), 0)
+    assert torch.equal(made.codes(vectors), codes)
+
+
+def test_a_regrouped_code_is_never_left_without_members():
+    settings = QuantizerSettings(code_sizes=(3, 2), assignment="cooccurrence", averaged_levels=1)
+    made = FixedCodes(settings, 1, 9)
+    made.take_from(torch.tensor([[0.0]] * 3 + [[1.0]] * 3 + [[2.0]] * 3), 0)
+    # every code's mean is 0, though its members are at -1, 0 and 1
+    made.regroup(torch.tensor([[-1.0], [0.0], [1.0]] * 3), 0)
+    assert sorted(made.parents()[0].unique().tolist()) == [0, 1]
