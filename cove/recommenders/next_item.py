@@ -5,6 +5,7 @@ B lists, L positions, D dimensions, N items.
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +41,15 @@ class NextItemCompleter(ListCompleter):
         all indices.
         """
 
+    def step_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Callable[[int], Tensor]:
+        """Gives the scores [B, N] behind each list and its first s guesses, asked for with s from 0
+        on; the guesses stand in `tokens` [B, L + steps] by then.
+
+        A recommender that need not read a list again for each guess has its own.
+        """
+        longest = int(sizes.max())
+        return lambda step: self.next_scores(tokens[:, : longest + step], sizes + step, table)
+
     def _scores_per_list(self, length: int, k: int) -> int:
         return self.items.num_entities + NUM_SPECIAL + (length + k) * self.items.dimensions
 
@@ -47,11 +57,10 @@ class NextItemCompleter(ListCompleter):
         steps = min(k, self.max_generated)
         tokens = F.pad(last_items(inputs, max(1, self.max_length - steps)), (0, steps))
         sizes = (tokens != PAD).sum(dim=1, keepdim=True)  # [B, 1]
-        table = self.items.all()
+        score = self.step_scores(tokens, sizes, self.items.all())
         chosen, scores = [], []
         for step in range(steps):
-            seen = tokens[:, : int(sizes.max()) + step]
-            ranked = barred.bar(self.next_scores(seen, sizes + step, table))
+            ranked = barred.bar(score(step))
             wanted = 1 if step < steps - 1 else k - step  # the last step ranks all that is left
             best, values = top_items(ranked, wanted)
             barred = barred.also(best)

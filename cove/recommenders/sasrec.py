@@ -15,6 +15,7 @@ B lists, L positions, D dimensions, N items, M predicted positions.
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -28,7 +29,7 @@ from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
 from cove.recommenders.catalogue import CatalogueHead
 from cove.recommenders.next_item import NextItemCompleter, next_items
-from cove.recommenders.transformer import TransformerEncoder, TransformerSettings
+from cove.recommenders.transformer import TransformerEncoder, TransformerSettings, at_places
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -87,6 +88,25 @@ class SasRec(NextItemCompleter):
         last = (sizes - 1).clamp(min=0)
         states = self.encoder(tokens, F.embedding(tokens, table), last).squeeze(1)
         scores: Tensor = self.head(states * (sizes > 0), table)  # an empty list has biases alone
+        return scores
+
+    def step_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Callable[[int], Tensor]:
+        longest = max(1, int(sizes.max()))
+        memory = self.encoder.memory(len(tokens), tokens.shape[1])
+
+        def scores(step: int) -> Tensor:
+            last = (sizes + step - 1).clamp(min=0)
+            places = (
+                last
+                if step
+                else torch.arange(longest, device=tokens.device).expand_as(tokens[:, :longest])
+            )
+            embedded = F.embedding(tokens.gather(1, places), table)
+            states = self.encoder.read(embedded, places, memory[..., : longest + step, :])
+            state = states if step else at_places(states, last)
+            found: Tensor = self.head(state.squeeze(1) * (sizes + step > 0), table)
+            return found
+
         return scores
 
 

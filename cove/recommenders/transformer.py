@@ -68,8 +68,21 @@ class _Layer(nn.Module):
     def forward(self, states: Tensor, mask: Tensor | None, places: Tensor | None) -> Tensor:
         """The next states [B, L, D], or of the positions `places` [B, P] alone, [B, P, D]."""
         query, key, value, states = self._project(states, places)
-        mixed = self._attend(query, key, value, mask).transpose(1, 2).flatten(2)
-        states = states + dropout(self.output(mixed), self.dropout, self.training)
+        return self._add(states, self._attend(query, key, value, mask))
+
+    def read(self, states: Tensor, places: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
+        """The next states [B, P, D] of positions `places` [B, P] alone, whose keys and values are
+        put into `memory` [2, B, H, L, D / H], where those of earlier positions are."""
+        query, key, value, states = self._project(states, None)
+        at = places[:, None, :, None].expand_as(key)
+        for kept, new in zip(memory, (key, value), strict=True):
+            kept.scatter_(2, at, new)
+        return self._add(states, self._attend(query, memory[0], memory[1], mask))
+
+    def _add(self, states: Tensor, mixed: Tensor) -> Tensor:
+        """What attention gave, [B, H, P, D / H], and then the network, on top of `states`."""
+        mixed = self.output(mixed.transpose(1, 2).flatten(2))
+        states = states + dropout(mixed, self.dropout, self.training)
         hidden = self.contract(F.gelu(self.expand(self.network_norm(states))))
         return states + dropout(hidden, self.dropout, self.training)
 
@@ -112,7 +125,7 @@ class TransformerEncoder(nn.Module):
         self, settings: TransformerSettings, num_positions: int, causal: bool = False
     ) -> None:
         super().__init__()
-        self.dropout, self.causal = settings.dropout, causal
+        self.heads, self.dropout, self.causal = settings.heads, settings.dropout, causal
         self.positions = nn.Embedding(num_positions, settings.dimensions)
         self.layers = nn.ModuleList(_Layer(settings, causal) for _ in range(settings.layers))
         self.norm = nn.LayerNorm(settings.dimensions)
@@ -135,6 +148,27 @@ class TransformerEncoder(nn.Module):
             seen = torch.arange(tokens.shape[1], device=tokens.device)
             mask = (seen <= places[:, :, None])[:, None]  # [B, 1, P, L]
         normed: Tensor = self.norm(self.layers[-1](states, mask, places))
+        return normed
+
+    def memory(self, lists: int, length: int) -> Tensor:
+        """Room for what `read` keeps of lists of at most `length` positions."""
+        size = self.norm.weight.numel() // self.heads
+        shape = (len(self.layers), 2, lists, self.heads, length, size)
+        return self.norm.weight.new_zeros(shape)
+
+    def read(self, embedded: Tensor, places: Tensor, memory: Tensor) -> Tensor:
+        """States [B, P, D] of positions `places` [B, P], from 0, embedded as [B, P, D], by causal
+        attention; `memory` [..., L, D / H] has what earlier calls read of positions before them.
+
+        Of all positions at once the states are those of `forward`. Without dropout.
+        """
+        states = embedded + self.positions(places.clamp(max=self.positions.num_embeddings - 1))
+        seen = torch.arange(memory.shape[-2], device=places.device)
+        mask = (seen <= places[:, :, None])[:, None]  # [B, 1, P, L]
+        for layer, kept in zip(self.layers, memory, strict=True):
+            assert isinstance(layer, _Layer)
+            states = layer.read(states, places, kept, mask)
+        normed: Tensor = self.norm(states)
         return normed
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from cove.batches import ListBatch, pad_lists
 from cove.recommenders.sasrec import SasRec, SasRecSettings, draw_negatives
@@ -100,6 +101,21 @@ def test_an_empty_list_is_completed_by_the_biases_alone():
     made = sasrec()
     empty = ListBatch(pad_lists([[]]), pad_lists([[]]))
     assert made.complete(empty, 1)[0].item() == int(made.head.bias.argmax()) + NUM_SPECIAL
+
+
+@torch.no_grad()
+def test_a_list_need_not_be_read_again_for_each_guess():
+    made = sasrec()
+    for weight in made.parameters():  # as trained: positions and networks do something
+        weight.add_(0.1 * torch.randn_like(weight))
+    tokens = F.pad(pad_lists([[], [4], [5, 6, 7, 4], [8, 9]]), (0, 3))
+    sizes, table = torch.tensor([[0], [1], [4], [2]]), made.items.all()
+    score = made.step_scores(tokens, sizes, table)
+    for step in range(4):
+        again = made.next_scores(tokens[:, : 4 + step], sizes + step, table)
+        assert torch.allclose(score(step), again, atol=1e-5)
+        if step < 3:
+            tokens.scatter_(1, sizes + step, again.argmax(dim=1, keepdim=True) + NUM_SPECIAL)
 
 
 def test_an_unknown_loss_is_refused_by_name():
