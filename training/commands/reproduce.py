@@ -84,6 +84,16 @@ _add_command(
     "0,1,2,3,4",
     "COVE on users, on items and on both, Figure 3: from the runs of Table 4.",
 )
+_add_command(
+    "table5",
+    "0",
+    "Levels and sizes of codes on BERT4Rec and FANS, Table 5.",
+)
+_add_command(
+    "figure4",
+    "0",
+    "The weights of COVE on FANS, each from 0 to 1, Figure 4.",
+)
 
 
 def _reproduce(name: str, call: _Call) -> None:

@@ -18,7 +18,8 @@ from training.paper.baseline_runs import (
     write_baseline,
 )
 from training.paper.rows import Row
-from training.paper.tables import TABLES, Table
+from training.paper.table import Table
+from training.paper.tables import TABLES
 from training.registry.queries import Registry
 from training.resolving import default_rule, resolve
 from training.run_settings import RunSettings

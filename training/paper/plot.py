@@ -12,11 +12,19 @@ _COLORS = {
     "baselines": "#6b6b6b",
     "plain": "#1f5fa8",
     "cove": "#c0392b",
+    "cove-evolving": "#7d5ba6",
     "cove-paper": "#e08e45",
     "controls": "#4f8a4b",
 }
 """By group; each also has a mark of its own, so colour is not needed to tell them apart."""
-_MARKS = {"baselines": "s", "plain": "o", "cove": "D", "cove-paper": "^", "controls": "v"}
+_MARKS = {
+    "baselines": "s",
+    "plain": "o",
+    "cove": "D",
+    "cove-evolving": "P",
+    "cove-paper": "^",
+    "controls": "v",
+}
 
 
 def draw(report: dict[str, Any], path: Path) -> None:

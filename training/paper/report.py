@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from training.paper.tables import TABLES, MetricTable, Table
+from training.paper.table import MetricTable, Table
+from training.paper.tables import TABLES
 
 Report = dict[str, Any]
 

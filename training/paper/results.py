@@ -23,7 +23,7 @@ from training.evaluation.comparison import Comparison, Values, compare
 from training.paper.baseline_runs import GRIDS, read_baseline
 from training.paper.jobs import Job, Outcome, Workplace
 from training.paper.rows import GROUPS, Row
-from training.paper.tables import Table
+from training.paper.table import Table
 from training.tasks.list_completion import ListCompletion, prepare
 
 _NDCG = "ndcg_at_10"

@@ -1,144 +1,10 @@
 """What is said of each table and figure: its rows, its metrics, how it differs from the paper."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from cove.recommenders import CLICKS, LISTS, PREFERENCES
+from cove.recommenders import CLICKS, PREFERENCES
 from training.evaluation import thirds
-from training.paper import click_rows, list_rows, paper_figures, preference_rows
-from training.paper.rows import Row
-
-
-@dataclass(frozen=True)
-class MetricTable:
-    """A table of metrics that may stand side by side."""
-
-    title: str
-    metrics: dict[str, str]
-    """Names as measured, and as the table's head has them."""
-    note: str
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table or figure of the paper."""
-
-    name: str
-    """What `cove reproduce` calls it."""
-    title: str
-    task: str
-    rows: Callable[[], list[Row]]
-    is_main: Callable[[Row], bool]
-    units: str
-    """What a metric is averaged over, and a comparison is paired by."""
-    units_note: str
-    """How units of different seeds are taken in a comparison."""
-    selected: tuple[str, str]
-    """The metric that validation is judged by, by name and as a person reads it."""
-    compared: dict[str, str]
-    """The metrics of the comparisons, likewise."""
-    plotted: tuple[str, str]
-    """The metric of the plot, likewise."""
-    metric_tables: tuple[MetricTable, ...]
-    differences: tuple[str, ...]
-    paper_title: str
-    paper_note: str
-    paper_head: tuple[str, ...]
-    paper: dict[str, dict[str, tuple[float, ...]]]
-
-
-_DEFAULT_FORM = (
-    "COVE's default form is not the paper's: codes are fixed before training, by k-means in who "
-    "occurs with whom in the training data, only the finest level is added to embeddings, and "
-    "there are as many codes as a rule makes of the number of entities. Rows named `evolving` "
-    "have nearest codes that move with the embeddings, `paper's settings` those to the letter."
-)
-_RARE = "ndcg_at_10_of_rare_items"
-
-
-def _by_thirds(what: str, of_items: str) -> MetricTable:
-    """Who gains; `what` is given: lists or histories."""
-    columns = [
-        *((name, name.replace("_", " ")) for name in thirds.OF_ITEMS),
-        *((f"{name}_{what}", f"{name} {what}") for name in thirds.OF_LENGTHS),
-    ]
-    return MetricTable(
-        "Table C: NDCG@10 by thirds",
-        {f"{thirds.NDCG}_of_{name}": title for name, title in columns},
-        f"Thirds of the items by their occurrences in training, {of_items}; and of the {what} by "
-        "the number of items given. Equal numbers share the lower third.",
-    )
-
-
-_STANDARD_NOTE = (
-    "Test lists; mean ± standard deviation over the seeds. The last column leaves out the test "
-    "lists that are, item for item, a training list over again: people post a list twice, and "
-    "whoever remembers completes it. They are in all other figures."
-)
-_FULL_IDEAL_NOTE = (
-    "The ideal ranks all targets; lists with fewer than k targets are skipped. Not to be compared "
-    "with Table A."
-)
-
-TABLE_2 = Table(
-    name="table2",
-    title="Table 2",
-    task=LISTS,
-    rows=list_rows.table_rows,
-    is_main=list_rows.is_main,
-    units="lists",
-    units_note="Lists are drawn within each seed; test lists of different seeds overlap a little.",
-    selected=("ndcg_at_10", "NDCG@10"),
-    compared={"ndcg_at_10": "Standard NDCG@10", _RARE: "NDCG@10 of rare items"},
-    plotted=("ndcg_at_10", "standard NDCG@10"),
-    metric_tables=(
-        MetricTable(
-            "Table A: standard NDCG and hit rate",
-            {
-                "ndcg_at_5": "NDCG@5",
-                "ndcg_at_10": "NDCG@10",
-                "hit_at_5": "HR@5",
-                "hit_at_10": "HR@10",
-                "ndcg_at_10_of_new_lists": "NDCG@10, copies left out",
-            },
-            _STANDARD_NOTE,
-        ),
-        MetricTable(
-            "Table B: the paper's reading of NDCG",
-            {
-                "ndcg_at_full_ideal_5": "full-ideal NDCG@5",
-                "ndcg_at_full_ideal_10": "full-ideal NDCG@10",
-            },
-            _FULL_IDEAL_NOTE,
-        ),
-        _by_thirds("lists", "where only those among a list's targets count"),
-    ),
-    differences=(
-        "The data set is another one: the paper has Zhihu, Spotify and Goodreads. Figures "
-        "can be compared within a table of this page, not with the paper's.",
-        "Lists are split 8 : 1 : 1 by the seed, so each seed has its own training, "
-        "validation and test lists, and vocabulary and popularity come from its training "
-        "lists alone. The paper does not say whether its five runs share a split.",
-        _DEFAULT_FORM,
-        "Before the split, items and lists are filtered by counts over all lists, as FANS "
-        "does; nothing else looks at the test lists, but in a row that is marked as a leak.",
-        "The first floor(n/2) items of a list are given, the rest are the targets. A target "
-        "that no training list holds counts as a target and cannot be found. Repeats stay in "
-        "a list; a repeated target counts once. Lists that are too long are cut "
-        "(unless `too_long` is drop); the paper leaves that open.",
-        "Recommendations are ranked over the whole catalogue, given items left out.",
-        "Standard NDCG cuts the ideal at k. In the paper's, read from FANS' published "
-        "metric, the ideal ranks all targets and lists with fewer than k targets are "
-        "skipped; it has a table of its own and is never compared with the standard one.",
-        "What was tuned was tuned on validation lists. Weights are those of the epoch with "
-        "the best standard NDCG@10 on the validation lists.",
-    ),
-    paper_title="The paper's own Table 2",
-    paper_note="Other data sets, and its N@k is the full-ideal reading of Table B: for reference "
-    "only.",
-    paper_head=paper_figures.MODELS,
-    paper=paper_figures.TABLE_2,
-)
+from training.paper import click_rows, paper_figures, preference_rows
+from training.paper.list_tables import FIGURE_4, TABLE_2, TABLE_5
+from training.paper.table import DEFAULT_FORM, RARE, MetricTable, Table, by_thirds
 
 _CLICK_METRICS = (
     MetricTable(
@@ -172,7 +38,7 @@ _CLICK_METRICS = (
     ),
 )
 _CLICK_DIFFERENCES = (
-    _DEFAULT_FORM,
+    DEFAULT_FORM,
     "The paper gives no rule for its test samples, its splits or which candidates a user's ranking "
     "is over. Here a user's test samples are ranked among themselves, and samples are split "
     "8 : 1 : 1 by the seed, or by time where `split` says so, and then alike for all seeds. Most "
@@ -253,7 +119,7 @@ TABLE_3 = Table(
     selected=("ndcg_at_10", "full NDCG@10"),
     compared={
         "ndcg_at_10": "NDCG@10 among all items",
-        _RARE: "NDCG@10 of rare items among all items",
+        RARE: "NDCG@10 of rare items among all items",
         "sampled_99_ndcg_at_10": "NDCG@10 among 99 sampled items",
     },
     plotted=("ndcg_at_10", "NDCG@10 among all items"),
@@ -279,7 +145,7 @@ TABLE_3 = Table(
             _HELD_OUT_NOTE + " The 99 are the same for every row of a seed, and none that the user "
             "has. Not to be compared with Table A.",
         ),
-        _by_thirds("histories", "that of the item to be found, among all items"),
+        by_thirds("histories", "that of the item to be found, among all items"),
     ),
     differences=(
         "The paper's figures have the form of 99 sampled items (Table B). How it splits, which "
@@ -292,7 +158,7 @@ TABLE_3 = Table(
         "the facts that come with the data, where some do.",
         "Section 4.1: D = 64, batches of 1,024, 3 layers of LightGCN, Adam at 0.001; here at "
         "0.003, which needs fewer epochs.",
-        _DEFAULT_FORM + " `shrinkage` takes Eq. 6's place.",
+        DEFAULT_FORM + " `shrinkage` takes Eq. 6's place.",
         "`loss=softmax` is no recommender of the paper: the same scores as cosines, and a softmax "
         "among all negatives of the batch in place of one negative.",
         "What was tuned was tuned in validation. Weights are those of the epoch with the best "
@@ -304,4 +170,4 @@ TABLE_3 = Table(
     paper=paper_figures.TABLE_3,
 )
 
-TABLES = {table.name: table for table in (TABLE_2, TABLE_3, TABLE_4, FIGURE_3)}
+TABLES = {table.name: table for table in (TABLE_2, TABLE_3, TABLE_4, TABLE_5, FIGURE_3, FIGURE_4)}

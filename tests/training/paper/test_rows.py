@@ -4,12 +4,13 @@ import pytest
 
 from cove.errors import SettingsError
 from cove.recommenders import LISTS
-from training.paper import click_rows, list_rows
+from training.paper import ablation_rows, click_rows, list_rows, paper_figures
 from training.paper.baseline_runs import GRIDS
 from training.paper.list_rows import table_rows
 from training.paper.rows import AUTO, GROUPS, Row
 from training.paper.rows import choose_rows as choose
-from training.paper.tables import TABLES, Table
+from training.paper.table import Table
+from training.paper.tables import TABLES
 from training.resolving import resolve
 
 ROWS = {row.name: row for row in table_rows()}
@@ -101,3 +102,34 @@ def test_a_group_that_a_table_lacks_is_not_offered() -> None:
     figure = TABLES["figure3"]
     with pytest.raises(SettingsError, match="no row named 'baselines': known are main, all, plain"):
         choose("baselines", figure.rows(), figure.is_main)
+
+
+def test_table_5_has_the_papers_16_settings_on_bert4rec_and_fans() -> None:
+    rows = [row for row in ablation_rows.size_rows() if row.group == "cove-evolving"]
+    for recommender in ("bert4rec", "fans"):
+        sizes = [row.code_sizes for row in rows if row.recommender == recommender]
+        assert len(sizes) == 16
+        assert sizes[0] == (10,)
+        assert sizes[-1] == (8000, 400, 20)
+    assert {row.settings["form"] for row in rows} == {"evolving"}
+
+
+def test_the_papers_table_5_has_a_figure_of_each_setting() -> None:
+    figures = paper_figures.TABLE_5["Goodreads, COVE on FANS"]["N@5"]
+    best = dict(zip(paper_figures.SIZES, figures, strict=True))
+    assert (best[500, 50], best[10,], best[8000, 400, 20]) == (0.0399, 0.0396, 0.0383)
+    every = [values for metrics in paper_figures.TABLE_5.values() for values in metrics.values()]
+    assert [len(values) for values in every] == [16] * 16
+
+
+@pytest.mark.parametrize("form", ["evolving", "paper"])
+def test_figure_4_takes_each_weight_from_0_to_1_while_the_others_are_1(form: str) -> None:
+    rows = [row for row in ablation_rows.weight_rows() if row.settings.get("form") == form]
+    taken = [tuple(row.settings[name] for name in ablation_rows.WEIGHTS) for row in rows]
+    assert taken[0] == (1, 1, 1, 1)
+    for place in range(4):
+        line = [
+            values for values in taken if all(v == 1 for v in values[:place] + values[place + 1 :])
+        ]
+        assert sorted(values[place] for values in line) == [0, 0.2, 0.4, 0.6, 0.8, 1]
+    assert len(taken) == 4 * 5 + 1
