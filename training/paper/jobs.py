@@ -1,11 +1,13 @@
 """One row with one seed: what has to be done for it, and the doing of it, in any process."""
 
+import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 from cove.artifact import MANIFEST, read_manifest
 from cove.errors import CoveError
@@ -129,6 +131,16 @@ class Job:
             row.user_code_sizes,
         )
 
+    def hash(self) -> str:
+        """What it is recognised by, of its settings and its data: equal jobs give equal results.
+
+        Raises:
+            CoveError: as for `settings`.
+        """
+        if self.is_baseline:
+            return self.baseline_key()
+        return self.settings().fingerprint(self.workplace.load().sha256)
+
     def baseline_key(self) -> str:
         """What this baseline's result is recognised by."""
         rule = self.workplace.rule.model_dump(mode="json")
@@ -165,8 +177,7 @@ def is_done(job: Job) -> bool:
     try:
         if not (job.output / MANIFEST).exists():
             return False
-        fingerprint = job.settings().fingerprint(job.workplace.load().sha256)
-        return read_manifest(job.output).training.get("fingerprint") == fingerprint
+        return read_manifest(job.output).training.get("fingerprint") == job.hash()
     except CoveError:
         return False
 
@@ -202,12 +213,29 @@ def _train(job: Job, listener: Listener) -> float:
     place = Place(
         workplace.directory, job.output, workplace.device, False, True, job.codes_from
     )  # fmt: skip
-    _discard_other(place.checkpoint, settings.fingerprint(data.sha256))
+    fingerprint = settings.fingerprint(data.sha256)
+    _discard_other(place.checkpoint, fingerprint)
     job.output.parent.mkdir(parents=True, exist_ok=True)
     with Registry(workplace.registry) as registry:
+        _take_over(registry, fingerprint, job.output)
         watcher = _Relay(listener, settings.training.epochs)
         manifest = run_training(settings, place, registry, watcher, data)
     return manifest.metrics["test"][workplace.table.selected[0]]
+
+
+def _take_over(registry: Registry, fingerprint: str, output: Path) -> None:
+    """Copy the model of just these settings and data, where another row or table made it."""
+    model = None if output.exists() else registry.model_of_settings(fingerprint)
+    if model is None or not (Path(model.path) / MANIFEST).exists():
+        return
+    scratch = output.with_name(f".{output.name}.{uuid4().hex}.copy")
+    try:
+        shutil.copytree(model.path, scratch)
+        scratch.rename(output)
+    except (OSError, shutil.Error):
+        pass  # it is being replaced or removed just now: then it is trained
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _discard_other(checkpoint: Path, fingerprint: str) -> None:

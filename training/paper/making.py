@@ -16,6 +16,7 @@ from training.paper.results import read_results, table_report
 from training.paper.rows import Row
 from training.paper.schedule import Schedule
 from training.paper.workers import run_jobs
+from training.registry.claims import Claims
 from training.registry.database import upgrade
 
 
@@ -65,7 +66,10 @@ def _run(jobs: Sequence[Job], num_workers: int) -> list[Outcome]:
             outcome = perform(job, _Silent())
             if outcome.reason is not None:
                 board.failed.append(outcome)
-        run_jobs(Schedule(missing, list(keys)), board, min(num_workers, max(1, len(missing))))
+        if missing:
+            with Claims(missing[0].workplace.registry) as claims:
+                schedule = Schedule(missing, list(keys), claims)
+                run_jobs(schedule, board, min(num_workers, len(missing)))
         return board.failed
 
 

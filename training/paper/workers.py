@@ -1,11 +1,13 @@
 """Jobs one after another, or side by side: each worker is a process that does many in turn.
 
-Torch and the data are loaded once in a worker, and a worker that dies takes one job with it.
+Jobs that processes elsewhere have claimed are waited for: they are then done, or free
+again. Torch and the data are loaded once in a worker, and a worker that dies takes one job with it.
 """
 
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 """Of a worker beside others, unless the caller's own says otherwise."""
 _PATIENCE = 10.0
 """Seconds that an interrupted worker has to record what it was at."""
+_ASK_AGAIN = 2.0
+"""Seconds between two looks at jobs that are another process's."""
 
 
 class Board(Protocol):
@@ -61,7 +65,11 @@ class _Voice:
 
 
 def _run_here(schedule: Schedule, board: Board) -> None:
-    while (job := schedule.next()) is not None:
+    while schedule.waiting:
+        job = schedule.next()
+        if job is None:
+            time.sleep(_ASK_AGAIN)
+            continue
         outcome = schedule.refusal(job)
         if outcome is None:
             board.started(job.key)
@@ -84,7 +92,9 @@ def _run_beside(schedule: Schedule, board: Board, num_workers: int) -> None:
     try:
         while _hand_out(schedule, board, workers, num_workers):
             busy = {worker.connection: worker for worker in workers if worker.job is not None}
-            for connection in wait(list(busy)):
+            if not busy:
+                time.sleep(_ASK_AGAIN)
+            for connection in wait(list(busy), _ASK_AGAIN if schedule.waiting else None):
                 outcome = _hear(busy[connection], board)  # type: ignore[index]
                 if outcome is not None:
                     schedule.end(outcome)
@@ -95,14 +105,14 @@ def _run_beside(schedule: Schedule, board: Board, num_workers: int) -> None:
 
 
 def _hand_out(schedule: Schedule, board: Board, workers: list[_Worker], num_workers: int) -> bool:
-    """Give jobs to whoever is free; whether anything is under way."""
+    """Give jobs to whoever is free; whether anything is under way, here or elsewhere."""
     while True:
         free = next((worker for worker in workers if worker.job is None), None)
         if free is None and len(workers) >= num_workers:
             return True
         job = schedule.next()
         if job is None:
-            return any(worker.job is not None for worker in workers)
+            return bool(schedule.waiting or schedule.under_way)
         refusal = schedule.refusal(job)
         if refusal is not None:
             schedule.end(refusal)

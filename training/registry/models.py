@@ -109,3 +109,18 @@ class Activation(Base):
     replaces: Mapped[int | None]
     """The activation that a rollback of this one returns to."""
     activated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Claim(Base):
+    """A piece of work that one process has taken, so that no other does it too."""
+
+    __tablename__ = "claims"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """A hash of everything that the work is determined by."""
+    holder: Mapped[str] = mapped_column(String(32))
+    """Names who took it, whatever its host and process number."""
+    host: Mapped[str] = mapped_column(Text)
+    pid: Mapped[int]
+    process_started: Mapped[str] = mapped_column(String(32))
+    heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -153,6 +153,13 @@ class Registry:
         with self._session() as session:
             return by_prefix(session, Run, run_id)
 
+    def model_of_settings(self, settings_hash: str) -> Model | None:
+        """The newest model of just these settings and data, whichever run made it."""
+        query = select(Model).join(Run, Run.model_id == Model.id).where(Run.state == "finished")
+        query = query.where(Run.settings_hash == settings_hash).order_by(Model.created_at.desc())
+        with self._session() as session:
+            return session.scalars(query.limit(1)).first()
+
     def run_metrics(self, run_id: str) -> list[Metric]:
         """What a run recorded, by epoch and name."""
         query = select(Metric).where(Metric.run_id == run_id).order_by(Metric.epoch, Metric.name)

@@ -187,6 +187,23 @@ def test_a_row_that_fails_leaves_the_others_alone_and_is_named(
     assert "| Most popular |" in text
 
 
+def test_what_another_row_has_trained_with_the_same_settings_is_taken_over(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = (tiny, tmp_path, "--seeds", "0", "--json")
+    assert reproduce(*call, "--rows", "fans") == 0
+    first = json.loads(capsys.readouterr().out)["rows"][0]["seeds"][0]
+    same = replace(next(row for row in small_rows() if row.name == "fans"), name="alike")
+    monkeypatch.setitem(TABLES, "table2", replace(TABLE_2, rows=lambda: [same]))
+    monkeypatch.setattr("training.train.train", None)
+    assert reproduce(*call, "--rows", "alike") == 0
+    second = json.loads(capsys.readouterr().out)["rows"][0]["seeds"][0]
+    assert second["place"] == "tiny/alike/0"
+    assert second["run_id"] == first["run_id"]
+    with Registry(registry_url(tmp_path)) as registry:
+        assert len(registry.list_runs()) == 1
+
+
 def test_changed_settings_of_a_row_replace_its_result(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ from training.paper.jobs import Job, Outcome
 from training.paper.progress import LineBoard
 from training.paper.schedule import Key, Schedule
 from training.paper.workers import run_jobs
-from training.registry.database import registry_url, upgrade
+from training.registry.database import downgrade, registry_url, upgrade
+from training.registry.models import Run
 from training.registry.queries import Registry
 
 CALL = """
@@ -50,6 +52,40 @@ def test_a_job_waits_for_the_one_it_needs_and_others_go_first(tiny: Path, tmp_pa
     schedule.end(Outcome(plain.key, 1.0, 0.5))
     assert schedule.next() == codes
     assert schedule.refusal(codes) is None
+
+
+class Others:
+    """Claims of which other processes hold some."""
+
+    def __init__(self, *held: str) -> None:
+        self.held, self.ours = set(held), set[str]()
+
+    def take(self, key: str) -> bool:
+        """Ours unless it is held."""
+        if key in self.held:
+            return False
+        self.ours.add(key)
+        return True
+
+    def release(self, key: str) -> None:
+        """Let go."""
+        self.ours.remove(key)
+
+
+def test_a_job_that_another_process_is_at_is_left_until_it_is_free(
+    tiny: Path, tmp_path: Path
+) -> None:
+    popular, ease = jobs_at(tmp_path, tiny)[:2]
+    claims = Others(popular.hash())
+    schedule = Schedule([popular, ease], claims=claims)
+    assert schedule.next() == ease
+    assert claims.ours == {ease.hash()}
+    assert schedule.next() is None
+    assert schedule.waiting == [popular]
+    schedule.end(Outcome(ease.key, 1.0, 0.5))
+    assert claims.ours == set()
+    claims.held.clear()
+    assert schedule.next() == popular
 
 
 def test_a_job_whose_needs_failed_is_refused_and_one_whose_needs_were_there_is_not(
@@ -180,7 +216,68 @@ def test_an_interrupt_stops_all_workers_and_the_same_call_goes_on(
     assert {str(run.reason).split(":")[0] for run in runs} == {"interrupted"}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_of_three_who_share_a_registry_one_is_killed_and_the_others_do_its_work(
+    database: str, tiny: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (tmp_path / "call.py").write_text(CALL)
+    output = tmp_path / "runs"
+    output.mkdir()
+    url = registry_url(output)
+    if database == "postgresql":
+        url = request.getfixturevalue("postgres").url
+        downgrade(url, "base")
+    upgrade(url)
+    environment = os.environ | {
+        "PYTHONPATH": os.getcwd(), "COVE_DATABASE_URL": url, "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    call = _call(tmp_path, tiny, output, "--rows", "fans,fans_cove", "--seeds", "0,1,2")
+    call += ["--set", "epochs=60", "--set", "patience=60"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    workers = [subprocess.Popen(call, env=environment, **quiet) for _ in range(3)]
+    with Registry(url) as registry:
+        victim = _first_at_work(registry, workers)
+        victim.kill()
+        victim.wait()
+        (lost,) = [run for run in registry.list_runs() if _is_at(run, victim)]
+        survivors = [worker for worker in workers if worker is not victim]
+        assert [worker.wait(timeout=300) for worker in survivors] == [0, 0]
+        runs = registry.list_runs()
+        done = registry.get_run(lost.id)
+    finished = Counter(run.settings_hash for run in runs if run.state == "finished")
+    assert len(finished) == 6
+    assert set(finished.values()) == {1}
+    assert len(runs) == 6  # nothing was begun twice but what was lost, and that went on as it was
+    assert done is not None
+    assert done.state == "finished"
+    assert done.pid in {worker.pid for worker in survivors}
+    report = json.loads((output / "table2-tiny.json").read_text())
+    assert [len(row["seeds"]) for row in report["rows"]] == [3, 3]
+    if database == "postgresql":
+        downgrade(url, "base")
+
+
+def _is_at(run: Run, worker: subprocess.Popen[bytes]) -> bool:
+    return run.pid == worker.pid and run.state == "running" and run.epochs > 1
+
+
+def _first_at_work(
+    registry: Registry, workers: list[subprocess.Popen[bytes]]
+) -> subprocess.Popen[bytes]:
+    """The first of the processes that is in the midst of a run, while all three are at work."""
+    while True:
+        runs = registry.list_runs()
+        if len({run.pid for run in runs}) == len(workers):
+            for worker in workers:
+                if any(_is_at(run, worker) for run in runs):
+                    return worker
+        assert all(worker.poll() is None for worker in workers)
+        time.sleep(0.05)
+
+
 def _call(folder: Path, file: Path, output: Path, *more: str) -> list[str]:
     call = [sys.executable, str(folder / "call.py"), "reproduce", "table2"]
-    call += ["--dataset", str(file), "--output", str(output), "--seeds", "0"]
-    return [*call, "--device", "cpu", "--set", "min_count=1", *more]
+    call += ["--dataset", str(file), "--output", str(output)]
+    seeds = [] if "--seeds" in more else ["--seeds", "0"]
+    return [*call, *seeds, "--device", "cpu", "--set", "min_count=1", *more]
