@@ -142,6 +142,20 @@ def codes(
 
 
 @app.command()
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder that cove reproduce wrote to.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Where the report goes, else beside the results.")
+    ] = None,
+) -> None:
+    """Write one report of all results in a folder, as HTML and as Markdown."""
+    from training.commands.report import run_report
+
+    written = run_report(results, output or results)
+    typer.echo(f"written: {written.html} and {written.markdown}")
+
+
+@app.command()
 def recommend(
     artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
     items: Annotated[

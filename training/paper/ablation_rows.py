@@ -44,7 +44,7 @@ def size_rows() -> list[Row]:
     )  # fmt: skip
     rows = [
         Row(
-            f"{name}_{kind}_{'_'.join(map(str, sizes))}",
+            f"{name}_{kind}_{_joined(sizes)}",
             f"{_TITLES[name]}, {title}, {', '.join(map(str, sizes))}",
             group, name, {**SETTINGS[name], **settings}, sizes, base=name,
         )
@@ -73,6 +73,36 @@ def weight_rows() -> list[Row]:
         for name, title, weights in changes
     ]  # fmt: skip
     return [*plain_rows("fans"), *rows]
+
+
+def size_pairs() -> list[tuple[str, str]]:
+    """What Table 5 is read for: a second level beside none, a third beside two, and fixed and
+    evolving codes beside random ones."""
+    levels = [(sizes, sizes[:-1]) for sizes in SIZES if len(sizes) > 1 and sizes[:-1] in SIZES]
+    by_level = [
+        (f"{kind}_{_joined(more)}", f"{kind}_{_joined(fewer)}")
+        for kind in ("fans_evolving", "bert4rec_evolving", "fans_fixed")
+        for more, fewer in levels
+    ]
+    beside_random = [
+        (f"fans_{kind}_{_joined(sizes)}", f"fans_random_{_joined(sizes)}")
+        for kind in ("evolving", "fixed")
+        for sizes in _RANDOM_SIZES
+    ]
+    return by_level + beside_random
+
+
+def weight_pairs() -> list[tuple[str, str]]:
+    """What Figure 4 is read for: all weights 1 beside one of them 0."""
+    return [
+        (f"fans_{form}_ones", f"fans_{form}_{name}_0")
+        for form in ("evolving", "paper")
+        for name in WEIGHTS
+    ]
+
+
+def _joined(sizes: tuple[int, ...]) -> str:
+    return "_".join(map(str, sizes))
 
 
 def is_main(row: Row) -> bool:

@@ -74,6 +74,12 @@ TABLE_2 = Table(
     "only.",
     paper_head=paper_figures.MODELS,
     paper=paper_figures.TABLE_2,
+    paper_metrics={
+        "ndcg_at_full_ideal_5": "N@5",
+        "ndcg_at_full_ideal_10": "N@10",
+        "hit_at_5": "HR@5",
+        "hit_at_10": "HR@10",
+    },
 )
 
 _ONE_BY_ONE = (
@@ -86,6 +92,7 @@ TABLE_5 = replace(
     name="table5",
     title="Table 5",
     rows=ablation_rows.size_rows,
+    pairs=ablation_rows.size_pairs(),
     is_main=ablation_rows.is_main,
     differences=(
         _ONE_BY_ONE + " Its α is 0.5, and ω_c 0. Rows of fixed codes are of the default form, but "
@@ -104,6 +111,7 @@ FIGURE_4 = replace(
     name="figure4",
     title="Figure 4",
     rows=ablation_rows.weight_rows,
+    pairs=ablation_rows.weight_pairs(),
     is_main=ablation_rows.is_main,
     differences=(
         "The paper draws its Figure 4 (COVE on FANS, Zhihu and Goodreads) without giving the "
@@ -118,4 +126,6 @@ FIGURE_4 = replace(
     paper_note="",
     paper_head=(),
     paper={},
+    paper_metrics={},
+    draws_weights=True,
 )

@@ -11,13 +11,15 @@ from training.paper.baseline_runs import replace_file
 from training.paper.jobs import Job, Outcome, Workplace, is_done, perform
 from training.paper.plot import draw
 from training.paper.progress import board_for
+from training.paper.reading import read_results
 from training.paper.report import markdown
-from training.paper.results import read_results, table_report
+from training.paper.results import table_report
 from training.paper.rows import Row
 from training.paper.schedule import Schedule
 from training.paper.workers import run_jobs
 from training.registry.claims import Claims
 from training.registry.database import upgrade
+from training.registry.queries import Registry
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ def make_table(
     failed = _run(jobs, num_workers)
     missing = {outcome.key for outcome in failed}
     in_order = [Job(row, seed, workplace) for row in rows for seed in seeds]
-    results = read_results([job for job in in_order if job.key not in missing])
+    with Registry(workplace.registry) as registry:
+        results = read_results([job for job in in_order if job.key not in missing], registry)
     if not results:
         raise CoveError(f"no row has a result; {failed[0].key[0]}: {failed[0].reason}")
     report = table_report(workplace, results, seeds, failed, command)

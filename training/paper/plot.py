@@ -2,11 +2,15 @@
 
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cove.recommenders import LISTS
 from training.paper.baseline_runs import replace_file
 from training.paper.tables import TABLES
+from training.paper.weights import draw_weights
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLORS = {
     "baselines": "#6b6b6b",
@@ -28,15 +32,32 @@ _MARKS = {
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Draw dots with one standard deviation to each side, and a line at the best baseline."""
+    """Write the picture of a table."""
+    replace_file(path, picture(report))
+
+
+def picture(report: dict[str, Any]) -> bytes:
+    """A table as PNG, made from its JSON values alone: equal values give equal bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 - slow to load
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     table = TABLES[report["table"]]
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    (draw_weights if table.draws_weights else _draw_rows)(figure, report)
+    figure.suptitle(f"{table.title} on {report['dataset']['name']}")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
+    content = BytesIO()
+    figure.savefig(content, dpi=130, format="png")
+    return content.getvalue()
+
+
+def _draw_rows(figure: "Figure", report: dict[str, Any]) -> None:
+    """Draw dots with one standard deviation to each side, and a line at the best baseline."""
+    table = TABLES[report["table"]]
     metric, label = table.plotted
     rows = [row for group in report["groups"] for row in report["rows"] if row["group"] == group]
-    figure = Figure(figsize=(9, 1.6 + 0.3 * len(rows)), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure.set_size_inches(9, 1.8 + 0.3 * len(rows))
     axes = figure.add_subplot()
     labelled: set[str] = set()
     for place, row in enumerate(rows):
@@ -63,8 +84,3 @@ def draw(report: dict[str, Any], path: Path) -> None:
     axes.grid(axis="x", alpha=0.3)
     seeds = ", ".join(map(str, report["seeds"]))
     axes.set_xlabel(f"{label}, test data: mean ± sd over the seeds {seeds}")
-    axes.set_title(f"{table.title} on {report['dataset']['name']}")
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize="small")
-    content = BytesIO()
-    figure.savefig(content, dpi=130, format="png")
-    replace_file(path, content.getvalue())

@@ -1,34 +1,48 @@
 """A table as Markdown, made from its JSON values alone: no figure stands here by hand."""
 
-from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
+from training.paper.beside import beside_the_paper
+from training.paper.markdown import markdown_table
 from training.paper.table import MetricTable, Table
 from training.paper.tables import TABLES
+from training.paper.weights import over_zero
 
 Report = dict[str, Any]
 
 
 def markdown(report: Report) -> str:
-    """The whole page."""
+    """The whole page of one table on one data set."""
     table = TABLES[report["table"]]
-    sections = [
-        _head(report, table),
-        _differences(table),
+    head, *rest = result_sections(report)
+    sections = [f"# {page_title(report)}\n\n{head}", about(table), *rest, papers_own(table)]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def page_title(report: Report) -> str:
+    """Table and data set."""
+    return f"{TABLES[report['table']].title} on `{report['dataset']['name']}`"
+
+
+def result_sections(report: Report) -> list[str]:
+    """What was measured on a data set; the first says how, the last names every run."""
+    table = TABLES[report["table"]]
+    return [
+        _head(report),
+        _failed(report) if report["failed"] else "",
+        beside_the_paper(report, table),
+        over_zero(report) if table.draws_weights else "",
         *(_metrics(report, one) for one in table.metric_tables),
         _comparisons(report, table),
         _code_use(report),
         _rows(report),
         _baselines(report),
-        _paper(table),
         _runs(report, table),
     ]
-    if report["failed"]:
-        sections.insert(1, _failed(report))
-    return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _head(report: Report, table: Table) -> str:
+def _head(report: Report) -> str:
     machine, data, counts = report["machine"], report["dataset"], report["dataset"]["counts"]
     rule = ", ".join(f"{name} {value}" for name, value in data["filter"].items())
     changed = ", ".join(f"{k}={v}" for k, v in report["settings_for_all"].items())
@@ -42,8 +56,6 @@ def _head(report: Report, table: Table) -> str:
         if value is not None
     )
     lines = [
-        f"# {table.title} on `{data['name']}`",
-        "",
         "```",
         report["command"],
         "```",
@@ -69,7 +81,8 @@ def _number(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.4g}"
 
 
-def _differences(table: Table) -> str:
+def about(table: Table) -> str:
+    """How a table differs from the paper's."""
     return "\n".join(
         ["## How this differs from the paper", "", *(f"- {text}" for text in table.differences)]
     )
@@ -86,7 +99,7 @@ def _metrics(report: Report, metrics: MetricTable) -> str:
             have = len(row["seeds"])
             some = "" if have == wanted else f" ({have} of {wanted} seeds)"
             rows.append([row["title"] + some, *(_mean(row, name) for name in metrics.metrics)])
-    table = _table(["", *metrics.metrics.values()], rows)
+    table = markdown_table(["", *metrics.metrics.values()], rows)
     return f"## {metrics.title}\n\n{metrics.note}\n\n{table}"
 
 
@@ -116,6 +129,7 @@ def _comparisons(report: Report, table: Table) -> str:
         "Controls against the base without COVE": [
             c for c in against_base if groups[c["row"]] == "controls"
         ],
+        "Rows against each other": [c for c in found if c["kind"] == "pair"],
         "The best COVE row against the baselines": [c for c in found if c["kind"] == "baseline"],
     }
     note = _COMPARISON_NOTE.format(
@@ -137,7 +151,7 @@ def _comparisons(report: Report, table: Table) -> str:
             ]
             if rows:
                 head = ["", "difference", "95 % interval", "p", "by seed"]
-                lines += ["", f"### {title}: {text}", "", _table(head, rows)]
+                lines += ["", f"### {title}: {text}", "", markdown_table(head, rows)]
     return "\n".join(lines) if len(lines) > 3 else ""
 
 
@@ -152,7 +166,7 @@ def _code_use(report: Report) -> str:
                 rows.append([row["title"], entity, str(uses[0]["level"]), used, perplexity])
     if not rows:
         return ""
-    table = _table(["", "of", "level", "codes used, by seed", "perplexity, by seed"], rows)
+    table = markdown_table(["", "of", "level", "codes used, by seed", "perplexity, by seed"], rows)
     return f"## Use of the codes\n\nOver the whole catalogue; level 1 is the finest.\n\n{table}"
 
 
@@ -170,7 +184,7 @@ def _rows(report: Report) -> str:
         if "model_id" in row["seeds"][0]
     ]
     head = ["", "row", "recommender", "code sizes", "settings", "note"]
-    return f"## What each row is\n\n{_table(head, rows)}" if rows else ""
+    return f"## What each row is\n\n{markdown_table(head, rows)}" if rows else ""
 
 
 def _sizes(row: dict[str, Any]) -> str:
@@ -187,7 +201,7 @@ def _baselines(report: Report) -> str:
         for seed in row["seeds"]
         if seed.get("chosen")
     ]
-    table = _table(["", "seed", "chosen on the validation lists", "of"], rows)
+    table = markdown_table(["", "seed", "chosen on the validation lists", "of"], rows)
     return f"## The baselines' settings\n\n{table}" if rows else ""
 
 
@@ -195,7 +209,8 @@ def _settings(values: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 
-def _paper(table: Table) -> str:
+def papers_own(table: Table) -> str:
+    """The paper's figures, as printed there."""
     rows = [
         [dataset, metric, *(f"{value:.4f}" for value in values)]
         for dataset, metrics in table.paper.items()
@@ -203,7 +218,7 @@ def _paper(table: Table) -> str:
     ]
     if not rows:
         return ""
-    figures = _table(["", "", *table.paper_head], rows)
+    figures = markdown_table(["", "", *table.paper_head], rows)
     return f"## {table.paper_title}\n\n{table.paper_note}\n\n{figures}"
 
 
@@ -215,20 +230,24 @@ def _runs(report: Report, table: Table) -> str:
             str(seed["seed"]),
             f"`{seed['run_id'][:12]}`" if seed.get("run_id") else "",
             f"`{seed['model_id']}`" if "model_id" in seed else f"`{seed['place']}`",
+            f"`{seed.get('settings_hash', seed.get('key', ''))[:12]}`",
             str(seed.get("epochs", "")),
+            duration(seed.get("seconds")),
             f"{seed['valid'][name]:.4f}",
             f"{seed['test'][name]:.4f}",
         ]
         for row in report["rows"]
         for seed in row["seeds"]
     ]
-    head = ["", "seed", "run", "model, or file", "epoch kept", f"valid {text}", f"test {text}"]
-    return (
-        f"## Runs\n\n`cove runs show RUN` has the settings and each epoch.\n\n{_table(head, rows)}"
+    head = ["", "seed", "run", "model, or file", "hash", "epoch kept", "time"]
+    note = (
+        "`cove runs show RUN` has the settings and each epoch; the hash is of the settings and the "
+        "data; the time is from start to end."
     )
+    found = markdown_table([*head, f"valid {text}", f"test {text}"], rows)
+    return f"## Runs\n\n{note}\n\n{found}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
-    lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
-    return "\n".join(lines)
+def duration(seconds: float | None) -> str:
+    """Hours, minutes and seconds; nothing where it is not known."""
+    return "" if seconds is None else str(timedelta(seconds=round(seconds)))

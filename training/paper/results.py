@@ -1,10 +1,10 @@
-"""What a table's runs reached, read back from disk, with everything that is said about them."""
+"""Everything that is said about what a table's runs reached."""
 
 import os
 import platform
 import statistics
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,96 +12,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 import cove
-from cove.artifact import read_artifact
 from cove.recommenders import LISTS
 from training.datasets import ClickData, ListData
 from training.datasets.stats import click_stats, interaction_stats, list_stats
-from training.evaluation.comparison import Comparison, Values, compare
-from training.paper.baseline_runs import GRIDS, read_baseline
-from training.paper.jobs import Job, Outcome, Workplace
-from training.paper.rows import GROUPS, Row
+from training.evaluation.comparison import Comparison, compare
+from training.paper.baseline_runs import GRIDS
+from training.paper.jobs import Outcome, Workplace
+from training.paper.reading import RowResult
+from training.paper.rows import GROUPS
 from training.paper.table import Table
 from training.tasks.list_completion import ListCompletion, prepare
 
 _NDCG = "ndcg_at_10"
 NEW_LISTS = f"{_NDCG}_of_new_lists"
 """The same without the test lists that are a training list over again."""
-
-
-@dataclass(frozen=True)
-class SeedResult:
-    """One row with one seed."""
-
-    facts: dict[str, Any]
-    """Metrics and where they come from, as JSON has them."""
-    by_unit: dict[str, Values]
-    """Each test metric by list or user, [n]."""
-
-
-@dataclass(frozen=True)
-class RowResult:
-    """One row, with the seeds that it has results of."""
-
-    row: Row
-    seeds: dict[int, SeedResult]
-
-
-def read_results(jobs: Sequence[Job]) -> list[RowResult]:
-    """What there is of each row, in the order of the jobs' rows; rows without results left out."""
-    rows: dict[str, RowResult] = {}
-    for job in jobs:
-        found = _read_baseline(job) if job.is_baseline else _read_run(job)
-        rows.setdefault(job.row.name, RowResult(job.row, {})).seeds[job.seed] = found
-    return list(rows.values())
-
-
-def _read_run(job: Job) -> SeedResult:
-    artifact = read_artifact(job.output)
-    manifest = artifact.manifest
-    facts = {
-        "seed": job.seed,
-        "run_id": manifest.run_id,
-        "model_id": manifest.id,
-        "model_hash": manifest.hash,
-        "place": _place(job),
-        "epochs": manifest.epochs,
-        "test": manifest.metrics["test"],
-        "valid": manifest.metrics["valid"],
-        "code_use": {
-            entity: [use.model_dump() for use in levels]
-            for entity, levels in manifest.code_use.items()
-        },
-        "counts": manifest.counts,
-    }
-    return SeedResult(facts, _arrays(artifact.evaluation))
-
-
-def _read_baseline(job: Job) -> SeedResult:
-    folder = job.workplace.folder(job.row.name)
-    found = read_baseline(folder, job.seed, job.baseline_key())
-    assert found is not None
-    result, by_unit = found
-    facts = {
-        "seed": job.seed,
-        "key": result.key,
-        "place": f"{_place(job)}.json",
-        "chosen": result.chosen,
-        "tried": result.tried,
-        "test": result.test,
-        "valid": result.valid,
-    }
-    return SeedResult(facts, _arrays(by_unit))
-
-
-def _place(job: Job) -> str:
-    return job.output.relative_to(job.workplace.output).as_posix()
-
-
-def _arrays(by_unit: dict[str, Tensor]) -> dict[str, Values]:
-    return {name: values.double().numpy() for name, values in by_unit.items()}
 
 
 def table_report(
@@ -246,12 +172,17 @@ def _row_facts(result: RowResult) -> dict[str, Any]:
 
 
 def _comparisons(results: Sequence[RowResult], table: Table) -> list[dict[str, Any]]:
-    """Each row against its base; the best COVE row, by validation, against each baseline."""
+    """Each row against its base; the table's pairs; the best COVE row against each baseline."""
     by_name = {result.row.name: result for result in results}
     pairs = [
         ("base", result, by_name[result.row.base])
         for result in results
         if result.row.base in by_name
+    ]
+    pairs += [
+        ("pair", by_name[one], by_name[other])
+        for one, other in table.pairs
+        if one in by_name and other in by_name
     ]
     best = best_cove_row(results, table.selected[0])
     if best is not None:

@@ -1,7 +1,7 @@
 """What is said of a table or a figure of the paper, whichever it is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from training.evaluation import thirds
 from training.paper.rows import Row
@@ -43,6 +43,12 @@ class Table:
     paper_note: str
     paper_head: tuple[str, ...]
     paper: dict[str, dict[str, tuple[float, ...]]]
+    paper_metrics: Mapping[str, str] = field(default_factory=dict)
+    """Our metrics of the paper's form, by name, and as the paper calls them."""
+    pairs: Sequence[tuple[str, str]] = ()
+    """Names of rows that are compared with each other, beside each with its base."""
+    draws_weights: bool = False
+    """Whether the picture has the weights of COVE along its axes, or a line for each row."""
 
 
 DEFAULT_FORM = (

@@ -78,6 +78,13 @@ TABLE_4 = Table(
     paper_note="Its splits and candidates are not known: for reference only.",
     paper_head=paper_figures.CLICK_MODELS,
     paper=paper_figures.TABLE_4,
+    paper_metrics={
+        "ndcg_at_1": "N@1",
+        "ndcg_at_5": "N@5",
+        "ndcg_at_10": "N@10",
+        "hit_at_5": "HR@5",
+        "hit_at_10": "HR@10",
+    },
 )
 
 FIGURE_3 = Table(
@@ -168,6 +175,12 @@ TABLE_3 = Table(
     paper_note="Its filters and splits are not known: for reference beside Table B only.",
     paper_head=paper_figures.PREFERENCE_MODELS,
     paper=paper_figures.TABLE_3,
+    paper_metrics={
+        "sampled_99_ndcg_at_5": "N@5",
+        "sampled_99_ndcg_at_10": "N@10",
+        "sampled_99_hit_at_5": "HR@5",
+        "sampled_99_hit_at_10": "HR@10",
+    },
 )
 
 TABLES = {table.name: table for table in (TABLE_2, TABLE_3, TABLE_4, TABLE_5, FIGURE_3, FIGURE_4)}
