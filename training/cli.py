@@ -236,7 +236,9 @@ def _add_groups() -> None:
     from training.commands.models import models_app
     from training.commands.reproduce import reproduce_app
     from training.commands.runs import runs_app
+    from training.commands.sweep import sweep
 
+    app.command(name="sweep")(sweep)
     app.add_typer(data_app, name="data", help="Data sets and files of lists.")
     app.add_typer(runs_app, name="runs", help="Training runs.")
     app.add_typer(models_app, name="models", help="Registered models.")

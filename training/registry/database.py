@@ -181,6 +181,13 @@ def downgrade(url: str, revision: str) -> None:
 
 
 @contextmanager
+def only_process(url: str) -> Iterator[None]:
+    """Hold the lock of a database that migrations hold, too: others who want it wait."""
+    with readable(url), _locked(url):
+        yield
+
+
+@contextmanager
 def _locked(url: str) -> Iterator[Config]:
     engine = for_writing(open_registry(url))
     configuration = Config()

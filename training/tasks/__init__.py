@@ -19,7 +19,7 @@ from training.tasks.collaborative_filtering import CollaborativeFiltering, prepa
 from training.tasks.list_completion import ListCompletion, prepare
 from training.tasks.negatives import PreferenceSettings
 
-__all__ = ["FILTERS", "PreparedTask", "prepare_task"]
+__all__ = ["FILTERS", "PreparedTask", "prepare_task", "selection_metric"]
 
 PreparedTask = ListCompletion | ClickThrough | CollaborativeFiltering
 FILTERS: dict[str, type[Filter]] = {
@@ -27,6 +27,12 @@ FILTERS: dict[str, type[Filter]] = {
     CLICKS: ClickFilter,
     PREFERENCES: InteractionFilter,
 }
+
+
+def selection_metric(task: str) -> str:
+    """The metric that validation is judged by."""
+    kinds = (ListCompletion, ClickThrough, CollaborativeFiltering)
+    return {kind.name: kind.selection_metric for kind in kinds}[task]
 
 
 def prepare_task(data: Data, seed: int, options: Mapping[str, Any]) -> PreparedTask:

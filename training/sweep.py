@@ -1,0 +1,212 @@
+"""A search for the best settings: Optuna proposes, validation judges, hopeless runs are pruned.
+
+Several processes and machines may call the same sweep, with one storage and one folder.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
+from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+from optuna.trial import TrialState
+from sqlalchemy import inspect
+from sqlalchemy.exc import SQLAlchemyError
+
+from cove.errors import CoveError, SettingsError
+from training.loop import Watcher
+from training.paper.baseline_runs import replace_file
+from training.registry.database import only_process, open_registry, shown
+from training.registry.queries import Registry
+from training.run_settings import RunSettings
+from training.sweep_ranges import Range
+from training.tasks import selection_metric
+from training.train import Place, run_training
+
+_BEAT_SECONDS, _SILENT_SECONDS = 30, 120
+"""How often a process shows that it lives, and after what silence its trial is tried again."""
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_BUSY_SECONDS = 30
+"""How long one writer of a SQLite file waits for another."""
+BEST = "best.toml"
+
+
+class PrunedError(CoveError):
+    """A run was ended early, for others did better by then."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is searched, and where everything goes."""
+
+    name: str
+    """Of the study: calls of one name in one storage are one search."""
+    storage: str
+    """SQLite or PostgreSQL; a database of its own, never the registry's."""
+    output: Path
+    ranges: Mapping[str, Range]
+    resolve: Callable[[Mapping[str, Any]], RunSettings]
+    """A run's settings from what was drawn."""
+    fixed: Mapping[str, Any]
+    """Settings by name that every trial has."""
+    command: str
+    """The `cove train` call that the best settings belong to."""
+    place: Callable[[Path], Place]
+    """Where a run reads, writes and computes, by its folder."""
+    registry: str
+
+    def check(self) -> None:
+        """Refuse a range that a setting does not allow.
+
+        Raises:
+            SettingsError: one sentence on which.
+        """
+        first = {name: found.ends()[0] for name, found in self.ranges.items()}
+        for name, found in self.ranges.items():
+            for value in found.ends():
+                self.resolve({**first, name: value})
+
+
+def open_study(sweep: Sweep, seed: int) -> optuna.Study:
+    """The study, made by whichever process comes first.
+
+    seed: of the first proposals, where this process makes the study.
+
+    Raises:
+        SettingsError: the storage cannot be used, or is the registry.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=2)
+    sampler = optuna.samplers.TPESampler
+    try:
+        with only_process(sweep.storage):  # of two who make Optuna's tables at once, one fails
+            storage = _storage(sweep.storage)
+        try:
+            return optuna.create_study(
+                study_name=sweep.name, storage=storage, direction="maximize", pruner=pruner,
+                sampler=sampler(seed=seed),
+            )  # fmt: skip
+        except DuplicatedStudyError:
+            return optuna.load_study(
+                study_name=sweep.name, storage=storage, pruner=pruner, sampler=sampler()
+            )
+    except SQLAlchemyError as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise SettingsError(
+            f"the storage {shown(sweep.storage)} cannot be used: {reason}"
+        ) from None
+
+
+def _storage(url: str) -> RDBStorage:
+    """Optuna's tables at an address that is given as the registry's is."""
+    engine = open_registry(url)
+    try:
+        is_registry = "runs" in inspect(engine).get_table_names()
+    finally:
+        engine.dispose()
+    if is_registry:  # Optuna's version is kept in a table that the registry's migrations own
+        raise SettingsError(f"{shown(url)} is a registry: a sweep needs a database of its own")
+    on_sqlite = engine.dialect.name == "sqlite"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        return RDBStorage(
+            engine.url.render_as_string(hide_password=False),
+            engine_kwargs={"connect_args": {"timeout": _BUSY_SECONDS}} if on_sqlite else None,
+            heartbeat_interval=_BEAT_SECONDS,
+            grace_period=_SILENT_SECONDS,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(),
+        )
+
+
+def run_sweep(
+    sweep: Sweep, study: optuna.Study, num_trials: int, say: Callable[[str], None]
+) -> optuna.trial.FrozenTrial:
+    """Try settings until there are so many trials in all, whoever made them; the best.
+
+    Raises:
+        CoveError: no trial ended well.
+    """
+    reasons: list[str] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        values = {name: found.suggest(trial, name) for name, found in sweep.ranges.items()}
+        try:
+            score = _try(sweep, trial, values)
+        except PrunedError as error:
+            say(f"trial {trial.number}: {error}, {_shown(values)}")
+            raise optuna.TrialPruned from None
+        except CoveError as error:
+            reasons.append(str(error))
+            say(f"trial {trial.number}: failed: {error}, {_shown(values)}")
+            raise
+        say(f"trial {trial.number}: {score:.4f}, {_shown(values)}")
+        return score
+
+    def keep_best(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
+        if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+            write_best(sweep, study.best_trial)
+
+    if len(study.get_trials(deepcopy=False, states=_ENDED)) < num_trials:
+        enough = optuna.study.MaxTrialsCallback(num_trials, states=_ENDED)
+        study.optimize(objective, callbacks=[keep_best, enough], catch=(CoveError,))
+    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        raise CoveError(f"no trial ended well: {reasons[-1] if reasons else 'all were pruned'}")
+    write_best(sweep, study.best_trial)
+    return study.best_trial
+
+
+def _try(sweep: Sweep, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
+    settings = sweep.resolve(values)
+    metric = selection_metric(settings.task)
+    place = sweep.place(sweep.output / str(trial.number))
+    try:
+        with Registry(sweep.registry) as registry:
+            manifest = run_training(settings, place, registry, _Pruner(trial, metric))
+    except PrunedError:
+        place.checkpoint.unlink(missing_ok=True)
+        raise
+    trial.set_user_attr("run_id", manifest.run_id)
+    return manifest.metrics["valid"][metric]
+
+
+class _Pruner(Watcher):
+    """Reports every epoch to the study, and ends a run that the study gives up."""
+
+    def __init__(self, trial: optuna.Trial, metric: str) -> None:
+        self.trial, self.metric = trial, metric
+
+    def step(self, epoch: int, done: int, loss: float) -> None:
+        """Say nothing: steps are too many."""
+
+    def epoch(self, epoch: int, values: dict[str, float]) -> None:
+        """Report, and give up where others did better by this epoch."""
+        self.trial.report(values[f"valid_{self.metric}"], epoch)
+        if self.trial.should_prune():
+            raise PrunedError(f"pruned after epoch {epoch}")
+
+    def warn(self, message: str) -> None:
+        """Say nothing: most trials are no result."""
+
+
+def write_best(sweep: Sweep, best: optuna.trial.FrozenTrial) -> None:
+    """Write the best settings as the file that `cove train --settings` takes."""
+    lines = [
+        f"# {sweep.command} --settings {BEST} --output ARTIFACT",
+        f"# trial {best.number} of the sweep {sweep.name}, "
+        f"run {best.user_attrs.get('run_id', '')}: {best.value:.4f} in validation",
+        *(f"{name} = {json.dumps(value)}" for name, value in (sweep.fixed | best.params).items()),
+    ]
+    replace_file(sweep.output / BEST, ("\n".join(lines) + "\n").encode())
+
+
+def _shown(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in values.items()
+    )
