@@ -26,6 +26,8 @@ from training.tasks.click_through import SplitSettings
 from training.tasks.negatives import PreferenceSettings
 
 _FIELDS = QuantizerSettings.model_fields
+COVE_SETTINGS = {"form", *_FIELDS, *ObjectiveSettings.model_fields}
+"""Names that mean something with COVE alone."""
 
 
 @dataclass(frozen=True)

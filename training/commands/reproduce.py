@@ -22,6 +22,13 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="name=value for every trained row.")
 ]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="TOML file of settings for every trained row.")
+]
+Sizes = Annotated[
+    str | None,
+    typer.Option("--cove", help="Codes a level, like 500,10, of rows whose codes evolve."),
+]
 
 
 @reproduce_app.callback()
@@ -41,6 +48,8 @@ class _Call:
     output: Path
     device: str
     overrides: list[str]
+    settings_file: Path | None
+    code_sizes: str | None
     as_json: bool
 
 
@@ -56,10 +65,17 @@ def _add_command(name: str, default_seeds: str, text: str) -> None:
         output: Output = Path("runs"),
         device: Device = "auto",
         overrides: Overrides = None,
+        settings_file: SettingsFile = None,
+        code_sizes: Sizes = None,
         as_json: AsJson = False,
     ) -> None:
-        asked = (dataset, directory, seeds, rows, jobs, output, device, overrides or [], as_json)
-        _reproduce(name, _Call(*asked))
+        _reproduce(
+            name,
+            _Call(
+                dataset, directory, seeds, rows, jobs, output, device, overrides or [],
+                settings_file, code_sizes, as_json,
+            ),
+        )  # fmt: skip
 
     reproduce_app.command(name=name, help=text)(command)
 
@@ -101,15 +117,25 @@ def _reproduce(name: str, call: _Call) -> None:
     from training.commands.shared import make_folder  # noqa: PLC0415
     from training.paper.jobs import Workplace  # noqa: PLC0415 - torch and more: `--help` is quick
     from training.paper.making import make_table  # noqa: PLC0415
-    from training.paper.rows import choose_rows  # noqa: PLC0415
+    from training.paper.rows import choose_rows, with_code_sizes  # noqa: PLC0415
     from training.paper.tables import TABLES  # noqa: PLC0415
     from training.registry.database import registry_url  # noqa: PLC0415
-    from training.run_settings import parse_overrides  # noqa: PLC0415
+    from training.run_settings import (  # noqa: PLC0415
+        parse_code_sizes,
+        parse_overrides,
+        read_settings_file,
+    )
     from training.train import pick_device  # noqa: PLC0415
 
     table = TABLES[name]
     chosen_rows = choose_rows(call.rows, table.rows(), table.is_main)
-    values = parse_overrides(call.overrides)
+    if call.code_sizes is not None:
+        sizes = parse_code_sizes(call.code_sizes)
+        if name == "table5" or not sizes:
+            raise SettingsError(f"{name} takes no --cove {call.code_sizes}: sizes are its rows'")
+        chosen_rows = [with_code_sizes(row, sizes) for row in chosen_rows]
+    values = read_settings_file(call.settings_file) if call.settings_file else {}
+    values |= parse_overrides(call.overrides)
     output = call.output.absolute()
     if output.is_file():
         raise SettingsError(f"--output must be a folder: {output} is a file")
@@ -155,6 +181,8 @@ def _command(name: str, call: _Call) -> str:
     parts = ["cove", "reproduce", name, "--dataset", Path(call.dataset).name]
     parts += ["--from", "DIR"] if call.directory is not None else []
     parts += ["--seeds", call.seeds, "--rows", call.rows, "--output", "RUNS"]
+    parts += ["--cove", call.code_sizes] if call.code_sizes is not None else []
+    parts += ["--settings", call.settings_file.name] if call.settings_file is not None else []
     for each in call.overrides:
         parts += ["--set", each]
     return shlex.join(parts)

@@ -23,7 +23,7 @@ from training.paper.rows import Row
 from training.paper.table import Table
 from training.paper.tables import TABLES
 from training.registry.queries import Registry
-from training.resolving import default_rule, resolve
+from training.resolving import COVE_SETTINGS, default_rule, resolve
 from training.run_settings import RunSettings
 from training.tasks import prepare_task
 from training.train import Place, pick_device, run_training
@@ -120,7 +120,7 @@ class Job:
         """
         row, workplace = self.row, self.workplace
         source = None if self.codes_from is None else read_manifest(self.codes_from).id
-        values = {**row.settings, **workplace.overrides}
+        values = {**row.settings, **self._overrides()}
         return resolve(
             row.recommender,
             workplace.dataset,
@@ -130,6 +130,13 @@ class Job:
             source,
             row.user_code_sizes,
         )
+
+    def _overrides(self) -> Mapping[str, Any]:
+        """What is set for all rows, but for what only those with COVE have."""
+        row, given = self.row, self.workplace.overrides
+        if row.code_sizes is not None or row.user_code_sizes is not None:
+            return given
+        return {name: value for name, value in given.items() if name not in COVE_SETTINGS}
 
     def hash(self) -> str:
         """What it is recognised by, of its settings and its data: equal jobs give equal results.

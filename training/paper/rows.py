@@ -1,7 +1,7 @@
 """The rows of a table, and which of them a person asks for."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -73,6 +73,15 @@ def choose_rows(text: str, rows: Sequence[Row], is_main: Callable[[Row], bool]) 
         raise SettingsError(f"--rows takes main, all or names of rows: got {text!r}")
     chosen |= {row.codes_from for row in rows if row.name in chosen and row.codes_from}
     return [row for row in rows if row.name in chosen]
+
+
+def with_code_sizes(row: Row, sizes: tuple[int, ...]) -> Row:
+    """The row with other code sizes, where it has COVE with sizes of its own."""
+    return replace(
+        row,
+        code_sizes=sizes if row.code_sizes else row.code_sizes,
+        user_code_sizes=sizes if row.user_code_sizes else row.user_code_sizes,
+    )
 
 
 def _unknown(name: str, rows: Sequence[Row]) -> str:
