@@ -16,7 +16,14 @@ from training.paper.html import html_page
 from training.paper.markdown import anchor, markdown_table
 from training.paper.paper_figures import COUNTS, TABLE_1
 from training.paper.plot import picture
-from training.paper.report import about, duration, page_title, papers_own, result_sections
+from training.paper.report import (
+    about,
+    duration,
+    machine_line,
+    page_title,
+    papers_own,
+    result_sections,
+)
 from training.paper.result_files import ResultFile, not_in_registry, read_result_files, runs_of
 from training.paper.tables import TABLES
 from training.registry.queries import Registry
@@ -74,7 +81,7 @@ def report_markdown(results: Sequence[ResultFile], registry: Registry | None) ->
     """The report's text."""
     parts = [
         f"# {_TITLE}",
-        f"- written on {datetime.now(UTC):%Y-%m-%d}, by `cove report`, from the files below alone",
+        f"Written on {datetime.now(UTC):%Y-%m-%d} by `cove report`, from the files below alone.",
         _contents(results),
         _sources(results),
         *([_trace(results, registry)] if registry is not None else []),
@@ -126,11 +133,10 @@ def _sources(results: Sequence[ResultFile]) -> str:
         content = result.content
         runs = list(runs_of(result))
         times = [run["seconds"] for run in runs if run.get("seconds") is not None]
-        machine: dict[str, Any] = content.get("machine", {})
         rows.append(
             [
                 f"`{result.name}.json`", f"`{result.sha256[:16]}`", str(content.get("date", "")),
-                ", ".join(str(value) for value in machine.values()),
+                machine_line(content["machine"]) if "machine" in content else "",
                 ", ".join(map(str, content.get("seeds", []))), str(len(runs)),
                 duration(sum(times)) if len(times) == len(runs) and runs else "",
             ]

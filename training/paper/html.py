@@ -24,6 +24,8 @@ th, td {{ border: 1px solid #8886; padding: 0.2rem 0.5rem; text-align: left; }}
 tbody tr:nth-child(even) {{ background: #8881; }}
 td {{ font-variant-numeric: tabular-nums; }}
 code, pre {{ font-size: 13px; overflow-wrap: anywhere; }}
+h2 code, h3 code {{ font-size: inherit; }}
+td code {{ white-space: nowrap; }}
 pre {{ background: #8882; padding: 0.6rem; white-space: pre-wrap; }}
 img {{ max-width: 100%; background: white; }}
 </style>

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from training.paper.beside import beside_the_paper
+from training.paper.comparison_tables import comparisons
 from training.paper.markdown import markdown_table
 from training.paper.table import MetricTable, Table
 from training.paper.tables import TABLES
@@ -34,7 +35,7 @@ def result_sections(report: Report) -> list[str]:
         beside_the_paper(report, table),
         over_zero(report) if table.draws_weights else "",
         *(_metrics(report, one) for one in table.metric_tables),
-        _comparisons(report, table),
+        comparisons(report, table),
         _code_use(report),
         _rows(report),
         _baselines(report),
@@ -43,7 +44,7 @@ def result_sections(report: Report) -> list[str]:
 
 
 def _head(report: Report) -> str:
-    machine, data, counts = report["machine"], report["dataset"], report["dataset"]["counts"]
+    data, counts = report["dataset"], report["dataset"]["counts"]
     rule = ", ".join(f"{name} {value}" for name, value in data["filter"].items())
     changed = ", ".join(f"{k}={v}" for k, v in report["settings_for_all"].items())
     splits = "; ".join(
@@ -60,15 +61,21 @@ def _head(report: Report) -> str:
         report["command"],
         "```",
         "",
-        f"- {report['date']}; {machine['processor']}, {machine['cores']} cores, "
-        f"{machine['device']}; torch {machine['torch']}, Python {machine['python']}, "
-        f"cove {machine['cove']}",
+        f"- {report['date']}; {machine_line(report['machine'])}",
         f"- data after the filter ({rule}): {held}; sha256 `{data['sha256'][:16]}`",
         f"- {splits}",
     ]
     if changed:
         lines.append(f"- **set for every trained row: {changed}**")
     return "\n".join(lines)
+
+
+def machine_line(machine: dict[str, Any]) -> str:
+    """What computed a result, and with which versions."""
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['device']}; torch "
+        f"{machine['torch']}, Python {machine['python']}, cove {machine['cove']}"
+    )
 
 
 def _failed(report: Report) -> str:
@@ -108,51 +115,6 @@ def _mean(row: dict[str, Any], name: str) -> str:
         return "not defined"
     spread = row["sd"][name]
     return f"{row['mean'][name]:.4f}" + ("" if spread is None else f" ± {spread:.4f}")
-
-
-_COMPARISON_NOTE = (
-    "On the same test data: mean difference over the seeds, its 95 % interval by a paired "
-    "bootstrap over the {units}, and p (two-sided) by flipping signs. Both take the seeds as they "
-    "are: what varies between trainings and splits is not in the interval, the last column shows "
-    "it. {units_note} No p is corrected for the number of comparisons. The best COVE row is the "
-    "one with the highest mean {selected} in validation."
-)
-
-
-def _comparisons(report: Report, table: Table) -> str:
-    titles = {row["name"]: row["title"] for row in report["rows"]}
-    groups = {row["name"]: row["group"] for row in report["rows"]}
-    found = report["comparisons"]
-    against_base = [c for c in found if c["kind"] == "base"]
-    parts = {
-        "COVE against its base": [c for c in against_base if groups[c["row"]] != "controls"],
-        "Controls against the base without COVE": [
-            c for c in against_base if groups[c["row"]] == "controls"
-        ],
-        "Rows against each other": [c for c in found if c["kind"] == "pair"],
-        "The best COVE row against the baselines": [c for c in found if c["kind"] == "baseline"],
-    }
-    note = _COMPARISON_NOTE.format(
-        units=table.units, units_note=table.units_note, selected=table.selected[1]
-    )
-    lines = ["## Comparisons", "", note]
-    for title, chosen in parts.items():
-        for metric, text in table.compared.items():
-            rows = [
-                [
-                    f"{titles[c['row']]} − {titles[c['against']]}",
-                    f"{c['difference']:+.4f}",
-                    f"{c['low']:+.4f} to {c['high']:+.4f}",
-                    f"{c['p_value']:.4f}",
-                    ", ".join(f"{value:+.4f}" for value in c["by_seed"]),
-                ]
-                for c in chosen
-                if c["metric"] == metric
-            ]
-            if rows:
-                head = ["", "difference", "95 % interval", "p", "by seed"]
-                lines += ["", f"### {title}: {text}", "", markdown_table(head, rows)]
-    return "\n".join(lines) if len(lines) > 3 else ""
 
 
 def _code_use(report: Report) -> str:

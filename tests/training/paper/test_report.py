@@ -20,7 +20,7 @@ from training.paper.rows import Row
 from training.paper.tables import FIGURE_4, TABLE_2, TABLE_5, TABLES
 from training.paper.weights import curves, over_zero
 
-WRITTEN = re.compile(r"written on \d{4}-\d\d-\d\d")
+WRITTEN = re.compile(r"Written on \d{4}-\d\d-\d\d")
 
 
 def small_weight_rows() -> list[Row]:
@@ -59,7 +59,7 @@ def result(folder: Path, name: str) -> dict[str, Any]:
 
 
 def undated(path: Path) -> bytes:
-    return WRITTEN.sub("written", path.read_text(), count=1).encode()
+    return WRITTEN.sub("Written", path.read_text(), count=1).encode()
 
 
 class Page(HTMLParser):

@@ -187,6 +187,22 @@ def test_a_row_that_fails_leaves_the_others_alone_and_is_named(
     assert "| Most popular |" in text
 
 
+def test_a_settings_file_and_code_sizes_reach_the_rows_that_they_are_for(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "small.toml"
+    file.write_text("epochs = 1\nalpha = 0.25\n")
+    more = ("--rows", "fans,fans_cove", "--seeds", "0", "--settings", str(file), "--cove", "8,3")
+    assert reproduce(tiny, tmp_path, *more, "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["settings_for_all"] == {"epochs": 1, "alpha": 0.25, "min_count": 1}
+    assert "--cove 8,3 --settings small.toml" in report["command"]
+    plain, cove = (read_manifest(tmp_path / "tiny" / name / "0") for name in ("fans", "fans_cove"))
+    assert plain.quantizers == {}
+    assert (cove.quantizers["item"]["alpha"], cove.epochs) == (0.25, 1)
+    assert cove.quantizers["item"]["code_sizes"] == [8, 3]
+
+
 def test_what_another_row_has_trained_with_the_same_settings_is_taken_over(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,6 +244,9 @@ def test_changed_settings_of_a_row_replace_its_result(
         (["--device", "tpu"], "device must be auto, cpu or a GPU"),
         (["--jobs", "0"], "Invalid value for '--jobs'"),
         (["--set", "epochs"], "--set takes name=value"),
+        (["--settings", "/nowhere.toml"], "cannot read the settings file /nowhere.toml"),
+        (["--cove", "10;5"], "whole numbers with commas between"),
+        (["--cove", "auto"], "table2 takes no --cove auto: sizes are its rows'"),
     ],
 )
 def test_a_wrong_call_gets_one_sentence(
