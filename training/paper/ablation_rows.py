@@ -75,30 +75,31 @@ def weight_rows() -> list[Row]:
     return [*plain_rows("fans"), *rows]
 
 
-def size_pairs() -> list[tuple[str, str]]:
-    """What Table 5 is read for: a second level beside none, a third beside two, and fixed and
-    evolving codes beside random ones."""
+def size_questions() -> dict[str, list[tuple[str, str]]]:
+    """What Table 5 is read for, each with the rows that answer it."""
     levels = [(sizes, sizes[:-1]) for sizes in SIZES if len(sizes) > 1 and sizes[:-1] in SIZES]
-    by_level = [
-        (f"{kind}_{_joined(more)}", f"{kind}_{_joined(fewer)}")
-        for kind in ("fans_evolving", "bert4rec_evolving", "fans_fixed")
-        for more, fewer in levels
-    ]
-    beside_random = [
-        (f"fans_{kind}_{_joined(sizes)}", f"fans_random_{_joined(sizes)}")
-        for kind in ("evolving", "fixed")
-        for sizes in _RANDOM_SIZES
-    ]
-    return by_level + beside_random
+    return {
+        "What a coarser level adds": [
+            (f"{kind}_{_joined(more)}", f"{kind}_{_joined(fewer)}")
+            for kind in ("fans_evolving", "bert4rec_evolving", "fans_fixed")
+            for more, fewer in levels
+        ],
+        "What codes have beyond random ones": [
+            (f"fans_{kind}_{_joined(sizes)}", f"fans_random_{_joined(sizes)}")
+            for kind in ("evolving", "fixed")
+            for sizes in _RANDOM_SIZES
+        ],
+    }
 
 
-def weight_pairs() -> list[tuple[str, str]]:
-    """What Figure 4 is read for: all weights 1 beside one of them 0."""
-    return [
+def weight_questions() -> dict[str, list[tuple[str, str]]]:
+    """What Figure 4 is read for: what is lost where one weight is 0."""
+    pairs = [
         (f"fans_{form}_ones", f"fans_{form}_{name}_0")
         for form in ("evolving", "paper")
         for name in WEIGHTS
     ]
+    return {"What each weight is worth, all at 1 against it at 0": pairs}
 
 
 def _joined(sizes: tuple[int, ...]) -> str:

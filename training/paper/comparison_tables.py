@@ -1,5 +1,6 @@
 """Rows compared on the same test data, with intervals."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from training.paper.markdown import markdown_table
@@ -25,7 +26,7 @@ def comparisons(report: dict[str, Any], table: Table) -> str:
         "Controls against the base without COVE": [
             c for c in against_base if groups[c["row"]] == "controls"
         ],
-        "Rows against each other": [c for c in found if c["kind"] == "pair"],
+        **{question: [c for c in found if c["kind"] == question] for question in table.questions},
         "The best COVE row against the baselines": [c for c in found if c["kind"] == "baseline"],
     }
     note = _COMPARISON_NOTE.format(
@@ -48,4 +49,17 @@ def comparisons(report: dict[str, Any], table: Table) -> str:
             if rows:
                 head = ["", "difference", "95 % interval", "p", "by seed"]
                 lines += ["", f"### {title}: {text}", "", markdown_table(head, rows)]
+                if title in table.questions:
+                    lines += ["", _in_short(chosen, metric)]
     return "\n".join(lines) if len(lines) > 3 else ""
+
+
+def _in_short(found: Sequence[dict[str, Any]], metric: str) -> str:
+    """How many of the comparisons tell anything, and what they come to together."""
+    chosen = [c for c in found if c["metric"] == metric]
+    above, below = sum(c["low"] > 0 for c in chosen), sum(c["high"] < 0 for c in chosen)
+    mean = sum(c["difference"] for c in chosen) / len(chosen)
+    return (
+        f"In short: of {len(chosen)}, {above} lie above 0 and {below} below with their whole "
+        f"interval; their mean is {mean:+.4f}."
+    )

@@ -92,7 +92,7 @@ TABLE_5 = replace(
     name="table5",
     title="Table 5",
     rows=ablation_rows.size_rows,
-    pairs=ablation_rows.size_pairs(),
+    questions=ablation_rows.size_questions(),
     is_main=ablation_rows.is_main,
     differences=(
         _ONE_BY_ONE + " Its α is 0.5, and ω_c 0. Rows of fixed codes are of the default form, but "
@@ -111,7 +111,7 @@ FIGURE_4 = replace(
     name="figure4",
     title="Figure 4",
     rows=ablation_rows.weight_rows,
-    pairs=ablation_rows.weight_pairs(),
+    questions=ablation_rows.weight_questions(),
     is_main=ablation_rows.is_main,
     differences=(
         "The paper draws its Figure 4 (COVE on FANS, Zhihu and Goodreads) without giving the "

@@ -172,7 +172,7 @@ def _row_facts(result: RowResult) -> dict[str, Any]:
 
 
 def _comparisons(results: Sequence[RowResult], table: Table) -> list[dict[str, Any]]:
-    """Each row against its base; the table's pairs; the best COVE row against each baseline."""
+    """Each row against its base; what the table asks; the best COVE row against each baseline."""
     by_name = {result.row.name: result for result in results}
     pairs = [
         ("base", result, by_name[result.row.base])
@@ -180,8 +180,9 @@ def _comparisons(results: Sequence[RowResult], table: Table) -> list[dict[str, A
         if result.row.base in by_name
     ]
     pairs += [
-        ("pair", by_name[one], by_name[other])
-        for one, other in table.pairs
+        (question, by_name[one], by_name[other])
+        for question, asked in table.questions.items()
+        for one, other in asked
         if one in by_name and other in by_name
     ]
     best = best_cove_row(results, table.selected[0])

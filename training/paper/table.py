@@ -45,8 +45,8 @@ class Table:
     paper: dict[str, dict[str, tuple[float, ...]]]
     paper_metrics: Mapping[str, str] = field(default_factory=dict)
     """Our metrics of the paper's form, by name, and as the paper calls them."""
-    pairs: Sequence[tuple[str, str]] = ()
-    """Names of rows that are compared with each other, beside each with its base."""
+    questions: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
+    """Rows that are compared with each other, beside each with its base, by what that tells."""
     draws_weights: bool = False
     """Whether the picture has the weights of COVE along its axes, or a line for each row."""
 

@@ -1,6 +1,6 @@
 """Figure 4: what each weight of COVE gains over 0, as a table and as curves."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from training.paper.ablation_rows import WEIGHTS
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _METRIC = "ndcg_at_10"
+_PAPER_ORDER = "The paper's order is ω_q > β > α ≈ ω_c on Zhihu, ω_q ≈ β > α > ω_c on Goodreads."
 _STYLES = {"evolving": ("#7d5ba6", "P-"), "paper": ("#e08e45", "^--")}
 """Colour and mark of each form."""
 
@@ -46,7 +47,19 @@ def over_zero(report: dict[str, Any]) -> str:
         "Standard NDCG@10 on the test lists over that with the weight at 0, while the other three "
         "are 1."
     )
-    return f"## Relative improvement over 0\n\n{note}\n\n{markdown_table(head, rows)}"
+    parts = ["## Relative improvement over 0", note, markdown_table(head, rows), *_ranks(found)]
+    return "\n\n".join(parts)
+
+
+def _ranks(found: Sequence[tuple[str, str, dict[float, float]]]) -> list[str]:
+    """By form, the weights in the order of what 1 gains over 0."""
+    lines = []
+    for form in dict.fromkeys(form for form, _, _ in found):
+        gains = {WEIGHTS[name]: each[1] for kind, name, each in found if kind == form and 1 in each}
+        ranked = sorted(gains.items(), key=lambda gain: -gain[1])
+        text = " > ".join(f"{letter} ({100 * gain:+.1f} %)" for letter, gain in ranked)
+        lines.append(f"By what 1 gains over 0, `{form}`: {text}. {_PAPER_ORDER}")
+    return lines
 
 
 def draw_weights(figure: "Figure", report: dict[str, Any]) -> None:

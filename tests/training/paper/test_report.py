@@ -201,7 +201,26 @@ def test_a_curve_is_the_metric_over_that_at_0() -> None:
     (curve,) = curves({"rows": rows})  # β lacks 0, so it has no curve
     assert curve[:2] == ("evolving", "alpha")
     assert curve[2] == pytest.approx({0: 0, 0.4: 0.1, 1: 0.2})
-    assert "| evolving | α | `alpha` | +0.0 % | +10.0 % | +20.0 % |" in over_zero({"rows": rows})
+    text = over_zero({"rows": rows})
+    assert "| evolving | α | `alpha` | +0.0 % | +10.0 % | +20.0 % |" in text
+    assert "By what 1 gains over 0, `evolving`: α (+20.0 %). The paper's order is" in text
+
+
+def test_what_a_table_asks_is_answered_with_intervals_and_in_short(runs: Path) -> None:
+    page = (runs / "figure4-tiny.md").read_text()
+    (found,) = (
+        one
+        for one in result(runs, "figure4")["comparisons"]
+        if one["kind"].startswith("What each weight") and one["metric"] == "ndcg_at_10"
+    )
+    assert (found["row"], found["against"]) == ("fans_evolving_ones", "fans_evolving_alpha_0")
+    asked = page.split("### What each weight is worth, all at 1 against it at 0: Standard")[1]
+    assert f"{found['low']:+.4f} to {found['high']:+.4f}" in asked
+    above, below = int(found["low"] > 0), int(found["high"] < 0)
+    assert (
+        f"In short: of 1, {above} lie above 0 and {below} below with their whole interval; their "
+        f"mean is {found['difference']:+.4f}."
+    ) in asked
 
 
 def table_row(name: str, title: str, base: str | None, sizes: list[int] | None) -> dict[str, Any]:

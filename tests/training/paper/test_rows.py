@@ -114,6 +114,12 @@ def test_table_5_has_the_papers_16_settings_on_bert4rec_and_fans() -> None:
     assert {row.settings["form"] for row in rows} == {"evolving"}
 
 
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_what_a_table_asks_is_of_its_rows(table: Table) -> None:
+    names = {row.name for row in table.rows()}
+    assert {name for asked in table.questions.values() for pair in asked for name in pair} <= names
+
+
 def test_the_papers_table_5_has_a_figure_of_each_setting() -> None:
     figures = paper_figures.TABLE_5["Goodreads, COVE on FANS"]["N@5"]
     best = dict(zip(paper_figures.SIZES, figures, strict=True))
