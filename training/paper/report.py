@@ -204,7 +204,7 @@ def _runs(report: Report, table: Table) -> str:
     head = ["", "seed", "run", "model, or file", "hash", "epoch kept", "time"]
     note = (
         "`cove runs show RUN` has the settings and each epoch; the hash is of the settings and the "
-        "data; the time is from start to end."
+        "data; the time is from start to end, breaks included."
     )
     found = markdown_table([*head, f"valid {text}", f"test {text}"], rows)
     return f"## Runs\n\n{note}\n\n{found}"

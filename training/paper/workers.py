@@ -92,8 +92,6 @@ def _run_beside(schedule: Schedule, board: Board, num_workers: int) -> None:
     try:
         while _hand_out(schedule, board, workers, num_workers):
             busy = {worker.connection: worker for worker in workers if worker.job is not None}
-            if not busy:
-                time.sleep(_ASK_AGAIN)
             for connection in wait(list(busy), _ASK_AGAIN if schedule.waiting else None):
                 outcome = _hear(busy[connection], board)  # type: ignore[index]
                 if outcome is not None:
