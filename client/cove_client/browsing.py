@@ -14,6 +14,7 @@ class LevelSummary(Answer):
     size: int
     used: int
     perplexity: float
+    labelled: int = 0
     items: int | None = None
     users: int | None = None
 
@@ -43,6 +44,7 @@ class CodeSummary(Answer):
 
     level: int
     code: int
+    label: str | None = None
     size: int
     popularity: int
     parent: int | None
@@ -76,6 +78,22 @@ class CodeDetail(CodeSummary):
     nearest: list[NearCode]
 
 
+class CodeLabel(Answer):
+    """A code that a person has named."""
+
+    level: int
+    code: int
+    label: str
+
+
+class CodeLabels(Answer):
+    """Every label of a model's codes."""
+
+    model: str
+    entity: Literal["item", "user"]
+    labels: list[CodeLabel]
+
+
 class CodeItems(Answer):
     """Items or users of a code. `next`: the cursor of the rest."""
 
@@ -97,6 +115,7 @@ class ItemDetail(Answer):
     categories: list[str] | None
     popularity: int
     codes: list[int]
+    labels: list[str | None] = Field(default_factory=list)
     similar: list[EntitySummary]
 
 
@@ -107,6 +126,7 @@ class UserDetail(Answer):
     user: Id
     popularity: int
     codes: list[int]
+    labels: list[str | None] = Field(default_factory=list)
     similar: list[EntitySummary]
 
 

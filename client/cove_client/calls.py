@@ -20,7 +20,7 @@ class Call(Generic[AnswerT]):
     """One request. What is None in `query` and `body` is not sent."""
 
     answer: type[AnswerT]
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT"]
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
@@ -136,6 +136,20 @@ def code(
 ) -> Call[browsing.CodeDetail]:
     """One code with its place in the tree."""
     return _get(browsing.CodeDetail, f"/codes/{level}/{code}", entity=entity, model=model)
+
+
+def label_code(
+    level: int, code: int, label: str, *, entity: Entity = "item", model: str | None = None
+) -> Call[browsing.CodeDetail]:
+    """Name a code; an empty label takes the name away. Needs the admin key."""
+    query = _given(entity=entity, model=model)
+    path = f"/codes/{level}/{code}/label"
+    return Call(browsing.CodeDetail, "PUT", path, query, {"label": label})
+
+
+def labels(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.CodeLabels]:
+    """Every name that people gave to codes of a model."""
+    return _get(browsing.CodeLabels, "/codes/labels", entity=entity, model=model)
 
 
 def code_items(

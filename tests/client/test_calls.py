@@ -92,6 +92,18 @@ def test_models_are_compared_and_switched_with_the_admin_key_alone(
             admin.rollback()
 
 
+def test_a_code_is_named_with_the_admin_key_alone(cove: Client, address: str) -> None:
+    with pytest.raises(ProblemError, match="403 Forbidden"):
+        cove.label_code(1, 2, "Noir")
+    with Client(address, key=ADMIN_KEY) as admin:
+        assert admin.label_code(1, 2, "Noir").label == "Noir"
+        (named,) = cove.labels().labels
+        assert (named.level, named.code, named.label) == (1, 2, "Noir")
+        assert cove.levels().levels[0].labelled == 1
+        assert admin.label_code(1, 2, "").label is None
+    assert cove.labels().labels == []
+
+
 def test_a_refused_call_raises_the_problem_with_its_fields(cove: Client) -> None:
     with pytest.raises(ProblemError) as raised:
         cove.complete_list([1], k=0)
