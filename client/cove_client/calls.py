@@ -147,6 +147,18 @@ def label_code(
     return Call(browsing.CodeDetail, "PUT", path, query, {"label": label})
 
 
+def quality(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.Quality]:
+    """How far the codes agree with the true categories."""
+    return _get(browsing.Quality, "/codes/quality", entity=entity, model=model)
+
+
+def entity_map(
+    *, limit: int = 100_000, entity: Entity = "item", model: str | None = None
+) -> Call[browsing.Map]:
+    """Items or users as points in the plane, the most popular first."""
+    return _get(browsing.Map, "/map", limit=limit, entity=entity, model=model)
+
+
 def labels(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.CodeLabels]:
     """Every name that people gave to codes of a model."""
     return _get(browsing.CodeLabels, "/codes/labels", entity=entity, model=model)

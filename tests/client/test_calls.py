@@ -92,6 +92,15 @@ def test_models_are_compared_and_switched_with_the_admin_key_alone(
             admin.rollback()
 
 
+def test_a_model_is_seen_as_a_whole(cove: Client) -> None:
+    found = cove.quality()
+    assert found.quality is not None
+    assert found.quality.levels[0].sets[0].codes == "learned"
+    assert cove.quality(entity="user").quality is None
+    points = cove.entity_map(limit=5)
+    assert points.total > len(points.ids) == len(points.x) == len(points.codes[0]) == 5
+
+
 def test_a_code_is_named_with_the_admin_key_alone(cove: Client, address: str) -> None:
     with pytest.raises(ProblemError, match="403 Forbidden"):
         cove.label_code(1, 2, "Noir")
