@@ -235,6 +235,14 @@ def model(model: str) -> Call[records.ModelDetail]:
     return _get(records.ModelDetail, f"/models/{_part(model)}")
 
 
+def diff(
+    model: str, other: str, *, entity: Entity = "item", k: int = 10, moves: int = 20
+) -> Call[records.ModelDiff]:
+    """How entities moved between codes of two models, and how far both answer alike."""
+    path = f"/models/{_part(model)}/diff/{_part(other)}"
+    return _get(records.ModelDiff, path, entity=entity, k=k, moves=moves)
+
+
 def compare(model: str, *, k: int = 10) -> Call[records.ShadowComparison]:
     """Put the last calls to a model and to the served one; needs the admin key."""
     path = f"/models/{_part(model)}/compare"

@@ -50,7 +50,8 @@ def test_every_call_of_the_server_is_a_call_of_the_client(address: str) -> None:
         calls.label_code(1, 2, "name"), calls.quality(), calls.entity_map(),
         calls.item(1), calls.search_items(), calls.user(1), calls.search_users(),
         calls.runs(), calls.run("a"), calls.run_metrics("a"), calls.models(), calls.model("a"),
-        calls.compare("a"), calls.activate("a"), calls.rollback(), calls.ready(),
+        calls.diff("a", "b"), calls.compare("a"), calls.activate("a"), calls.rollback(),
+        calls.ready(),
     ]  # fmt: skip
     called = {
         path

@@ -85,6 +85,7 @@ def test_models_are_compared_and_switched_with_the_admin_key_alone(
             call(other)
     with Client(address, key=ADMIN_KEY) as admin:
         assert admin.compare(other, k=3).calls
+        assert cove.diff(active, other, moves=1).levels[0].sizes == [12, 12]
         assert admin.activate(other).active
         assert cove.complete_list([1]).model == other
         assert admin.rollback().id == active
