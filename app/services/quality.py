@@ -19,5 +19,5 @@ def _reason(index: EntityIndex) -> str | None:
     if index.quality is None:
         return "The artifact keeps no figures, and there are too many items to measure now."
     if index.quality.kmeans_of is None:
-        return "There are no k-means codes beside: `cove codes` makes them."
+        return "The artifact keeps no figures of k-means codes: the command cove codes makes them."
     return None

@@ -60,7 +60,7 @@ def test_an_older_artifact_is_measured_and_drawn_when_it_is_asked_for(tmp_path: 
     assert read_artifact(tmp_path / "old").views["item"].points is None
     with TestClient(create_app(Settings(artifacts=tmp_path))) as client:
         answer = get(client, "/codes/quality")
-        assert "`cove codes` makes them" in answer["reason"]
+        assert "the command cove codes makes them" in answer["reason"]
         for level, whole in zip(answer["quality"]["levels"], kept.quality.levels, strict=True):
             learned, random = level["sets"]
             assert learned == whole.sets[0].model_dump()
