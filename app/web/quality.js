@@ -5,13 +5,13 @@ import { ask, drawn, element, many, measure, number, percent, quiet } from "./do
 import { section, table } from "./rows.js";
 import { codesCall } from "./scopes.js";
 
-const WIDTH = 440;
+const WIDTH = innerWidth < 700 ? 300 : 440;  // its words are not drawn smaller on a small screen
 const HEIGHT = 260;
 const EDGE = { left: 50, right: 12, top: 10, bottom: 44 };
 
 const KINDS = {
   learned: { text: "learned", series: "series-0" },
-  "k-means": { text: "k-means", series: "series-1" },
+  "k-means": { text: "k\u2011means", series: "series-1" },
   random: { text: "random", series: "series-2" },
 };
 
@@ -73,9 +73,9 @@ const measures = (level) => table(`Level ${level.level} against the true categor
 function verdict(level) {
   const of = (kind) => level.sets.find((set) => set.codes === kind)?.normalized_mutual_information;
   const [learned, random, kmeans] = [of("learned"), of("random"), of("k-means")];
-  const times = random > 0 && learned >= 0.1 * random ? `${number(learned / random, 1)} × that of random codes` : "";
-  const beside = kmeans === undefined ? "" : ` and ${number(learned / Math.max(1e-9, kmeans), 1)} × that of k-means codes`;
-  return times ? `The ${many(level.size, "learned code")} tell of the categories ${times}${beside} (mutual information).` : "";
+  const times = (value, what) => (value > 0 ? [`${number(learned / value, 1)} × that of ${what} codes`] : []);
+  const beside = [...times(random, "random"), ...times(kmeans, "k\u2011means")].join(", ");
+  return beside && `Mutual information with the categories: ${beside}.`;
 }
 
 function levelSection(level, categories) {
@@ -111,6 +111,7 @@ export async function view({ scope, signal }) {
         "Rand index, adjusted: how far pairs are together in codes as in categories; 0 is chance.",
         "Covered by a tenth: how much of a category lies in the tenth of the codes that hold most of it. "
           + "The curves show it for every number of codes; the steeper, the better (Figure 5 of the paper).",
+        "It rises with uneven sizes too: random codes have the learned sizes, k\u2011means codes their own.",
         "An item of several categories counts in each by an equal share; in the curves whole in each.",
         quality.kmeans_of ? `k-means: as many clusters of ${quality.kmeans_of}. Random: the learned codes dealt out anew.`
           : "Random: the learned codes dealt out anew."]
