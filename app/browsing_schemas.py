@@ -6,16 +6,18 @@ in `user`.
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class LevelSummary(BaseModel):
-    """One level: how many codes there are, how evenly the `items` or `users` spread over them."""
+    """One level: how many codes there are, how evenly the `items` or `users` spread over them;
+    `labelled`: codes that a person has named."""
 
     level: int
     size: int
     used: int
     perplexity: float
+    labelled: int = 0
     items: int | None = None
     users: int | None = None
 
@@ -46,10 +48,12 @@ class UserSummary(BaseModel):
 
 
 class CodeSummary(BaseModel):
-    """A code in a row of codes: `size` in items or users, `popularity` in their occurrences."""
+    """A code in a row of codes: `size` in items or users, `popularity` in their occurrences;
+    `label`: the name that a person gave it."""
 
     level: int
     code: int
+    label: str | None = None
     size: int
     popularity: int
     parent: int | None
@@ -83,6 +87,30 @@ class CodeDetail(CodeSummary):
     nearest: list[NearCode]
 
 
+class LabelBody(BaseModel):
+    """A person's name for a code; an empty one takes it away."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"label": "Horror"}]})
+
+    label: str = Field(max_length=200)
+
+
+class CodeLabel(BaseModel):
+    """A code that a person has named."""
+
+    level: int
+    code: int
+    label: str
+
+
+class CodeLabels(BaseModel):
+    """Every label of a model's codes."""
+
+    model: str
+    entity: Literal["item", "user"]
+    labels: list[CodeLabel]
+
+
 class CodeItems(BaseModel):
     """Some of a code's items or users. `next`: the cursor of the rest, null at the end."""
 
@@ -108,7 +136,8 @@ class SimilarUser(UserSummary):
 
 
 class ItemDetail(BaseModel):
-    """One item. `codes`: level 1 first; `categories`: the true ones, where the data have them."""
+    """One item. `codes`: level 1 first; `labels`: of these codes; `categories`: the true ones,
+    where the data have them."""
 
     model: str
     item: str | int
@@ -116,16 +145,19 @@ class ItemDetail(BaseModel):
     categories: list[str] | None
     popularity: int
     codes: list[int]
+    labels: list[str | None] = []
     similar: list[SimilarItem]
 
 
 class UserDetail(BaseModel):
-    """One user. `codes`: level 1 first; `popularity`: the user's occurrences in training."""
+    """One user. `codes`: level 1 first; `labels`: of these codes; `popularity`: the user's
+    occurrences in training."""
 
     model: str
     user: str | int
     popularity: int
     codes: list[int]
+    labels: list[str | None] = []
     similar: list[SimilarUser]
 
 

@@ -11,6 +11,7 @@ from app.services.answer_cache import AnswerCache
 from app.services.batching import Batcher
 from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import InvalidError, NotFoundError
+from app.services.labels import Labels
 from app.services.model_store import ModelStore
 from app.services.served_model import ServedModel
 from app.services.shadow import RecentCalls
@@ -95,7 +96,13 @@ def _users(store: StoreOf, model: _ModelId = None) -> EntityIndex:
     return served.users
 
 
+def _labels(store: StoreOf, index: Annotated[EntityIndex, Depends(_codes)]) -> Labels:
+    return store.labels.of(index)
+
+
 CodesOf = Annotated[EntityIndex, Depends(_codes)]
 """The items or users whose codes are asked for."""
+LabelsOf = Annotated[Labels, Depends(_labels)]
+"""The labels of those codes."""
 ItemsOf = Annotated[EntityIndex, Depends(_items)]
 UsersOf = Annotated[EntityIndex, Depends(_users)]

@@ -17,9 +17,11 @@ from app.keys import read_keys
 from app.limits import RequestLimits
 from app.observed import Observed
 from app.routes import (
+    code_quality,
     codes,
     completion,
     items,
+    maps,
     models,
     operations,
     pages,
@@ -77,8 +79,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(RequestLimits, settings=settings)
     app.add_middleware(Guard, keys=app.state.keys, settings=settings)
     app.add_middleware(Observed)  # the last is the outermost
-    calls = (completion, scoring, recommending, codes, items, users, runs, models, operations)
-    for module in (*calls, pages):
+    browsed = (code_quality, codes, maps, items, users)
+    asked = (completion, scoring, recommending)
+    for module in (*asked, *browsed, runs, models, operations, pages):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=pages.WEB), name="web")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

@@ -27,6 +27,7 @@ from cove.entity_tables import EntityTables, as_json, read_tables, table_files
 from cove.errors import ArtifactError, CoveError
 from cove.quantization import LevelUse
 from cove.recommenders import Recommender, build_recommender
+from cove.views import EntityViews, read_views, view_files
 from cove.vocabulary import NUM_SPECIAL
 
 MANIFEST = "manifest.json"
@@ -93,6 +94,8 @@ class Artifact:
     evaluation: dict[str, Tensor] = field(default_factory=dict)
     """Each test metric by list of the test split or by user of the data, [n] float32 in their
     order, NaN where a metric skips one; empty in artifacts written before this was kept."""
+    views: dict[str, EntityViews] = field(default_factory=dict)
+    """By entity, of each that has tables."""
 
     def load_recommender(self) -> Recommender:
         """The recommender with z_c as its plain tables: serving pays nothing for COVE.
@@ -176,7 +179,8 @@ def _write_files(
     state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
     _write(scratch / "weights.safetensors", save(state))
     for entity, tables in entities.items():
-        for name, content in table_files(entity, tables).items():
+        kept = table_files(entity, tables) | view_files(entity, tables, manifest.seed)
+        for name, content in kept.items():
             _write(scratch / name, content)
     if evaluation:
         by_unit = {name: values.float().contiguous() for name, values in evaluation.items()}
@@ -252,10 +256,11 @@ def read_artifact(directory: Path) -> Artifact:
             raise KeyError("vocabulary.json")
         weights = load_file(files["weights.safetensors"])
         evaluation = load_file(files[EVALUATION]) if EVALUATION in files else {}
+        views = {entity: read_views(entity, files) for entity in ("item", "user")}
         card = files["README.md"].read_text(encoding="utf-8")
     except (OSError, KeyError, ValueError, TypeError, SafetensorError, CoveError) as error:
         raise ArtifactError(f"{directory} is not an artifact this version reads: {error}") from None
-    return Artifact(manifest, directory, items, users, weights, card, evaluation)
+    return Artifact(manifest, directory, items, users, weights, card, evaluation, views)
 
 
 def _checked(directory: Path, name: str, sha: str) -> Path:

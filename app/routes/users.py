@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.browsing_schemas import FoundUsers, UserDetail
-from app.dependencies import UsersOf
+from app.dependencies import StoreOf, UsersOf
 from app.errors import documented
-from app.services import entities
+from app.services import entities, labels
 
 router = APIRouter(prefix="/users", tags=["users"], responses=documented(404, 422, 503))
 
@@ -24,7 +24,12 @@ def search_users(
 
 @router.get("/{user:path}")
 def user_detail(
-    index: UsersOf, user: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
+    store: StoreOf,
+    index: UsersOf,
+    user: str,
+    similar: Annotated[int, Query(ge=0, le=200)] = 10,
 ) -> UserDetail:
     """A user's codes and occurrences in training, and the `similar` users closest by cosine."""
-    return entities.user_detail(index, user, similar)
+    answer = entities.user_detail(index, user, similar)
+    answer.labels = labels.labels_of(answer.codes, store.labels.of(index))
+    return answer

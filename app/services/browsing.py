@@ -45,7 +45,8 @@ def find_level(index: EntityIndex, number: int) -> Level:
     return index.levels[number - 1]
 
 
-def _find_code(index: EntityIndex, number: int, code: int) -> Level:
+def find_code(index: EntityIndex, number: int, code: int) -> Level:
+    """Give the level of a code, or raise NotFoundError."""
     level = find_level(index, number)
     if not 0 <= code < level.size:
         raise NotFoundError(
@@ -87,7 +88,7 @@ def _code(index: EntityIndex, level: Level, code: int, examples: int = 3) -> Cod
 
 def code_detail(index: EntityIndex, number: int, code: int) -> CodeDetail:
     """One code: its place in the tree, the entities closest to it, the nearest codes in use."""
-    level = _find_code(index, number, code)
+    level = find_code(index, number, code)
     children: list[CodeSummary] = []
     if number > 1:
         below = index.levels[number - 2]
@@ -119,7 +120,7 @@ def code_items(
     Raises:
         InvalidError: the cursor is not one that this list gave.
     """
-    level = _find_code(index, number, code)
+    level = find_code(index, number, code)
     rows = level.rows(code, sort)
     place: list[str | int] = [index.model_id, index.entity, number, code, sort]
     start = 0 if cursor is None else _read_cursor(cursor, place, len(rows))

@@ -13,10 +13,15 @@ import torch
 from torch import Tensor
 
 from cove.entity_tables import EntityTables
+from cove.projection import principal_plane
+from cove.quality import CodeQuality
+from cove.views import EntityViews, quality_of
 from cove.vocabulary import NUM_SPECIAL, ExternalId, Vocabulary
 
 Entity = Literal["item", "user"]
 _ROWS_AT_ONCE = 65536
+_MEASURED_AT_ONCE = 200_000
+"""Entities whose codes are measured while somebody waits, where the artifact has no figures."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +76,18 @@ class Level:
 class EntityIndex:
     """One entity's tables of one model; it never changes.
 
-    own: [N, D], what distances to codes are measured from.
+    own: [N, D], what distances to codes are measured from; views: what the artifact keeps for
+    people to look at.
     """
 
-    def __init__(self, model_id: str, entity: Entity, tables: EntityTables, own: Tensor) -> None:
+    def __init__(
+        self,
+        model_id: str,
+        entity: Entity,
+        tables: EntityTables,
+        own: Tensor,
+        views: EntityViews | None = None,
+    ) -> None:
         self.model_id = model_id
         self.entity: Entity = entity
         self.vocabulary: Vocabulary = tables.vocabulary
@@ -83,6 +96,7 @@ class EntityIndex:
         self.popularity = tables.popularity  # [N]
         self.codes = tables.codes  # [N, H]
         self._embeddings = tables.embeddings  # [N, D]
+        self._tables, self._views = tables, views or EntityViews()
         self.levels = [self._level(tables, column, own) for column in range(self.codes.shape[1])]
 
     def _level(self, tables: EntityTables, column: int, own: Tensor) -> Level:
@@ -98,6 +112,21 @@ class EntityIndex:
             most_popular=lambda: self.most_popular,
             own=own,
         )
+
+    @cached_property
+    def points(self) -> Tensor:
+        """[N, 2], each entity on the map; made now where the artifact keeps none."""
+        if self._views.points is not None:
+            return self._views.points
+        return principal_plane(self._embeddings)
+
+    @cached_property
+    def quality(self) -> CodeQuality | None:
+        """How good the codes are; None where that cannot be told, or not now. Where the artifact
+        does not keep it, it is measured now, without k-means codes."""
+        if self._views.quality is not None or len(self.codes) > _MEASURED_AT_ONCE:
+            return self._views.quality
+        return quality_of(self._tables, seed=0, with_kmeans=False)
 
     def row_of(self, external: ExternalId) -> int | None:
         """The row of an id, None where the model does not know it."""

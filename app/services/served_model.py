@@ -50,4 +50,5 @@ def _index(artifact: Artifact, entity: Entity, tables: EntityTables) -> EntityIn
     assignment = artifact.manifest.quantizers.get(entity, {}).get("assignment", "nearest")
     if assignment != "nearest":
         own = tables.embeddings
-    return EntityIndex(artifact.manifest.id, entity, tables, own)
+    views = artifact.views.get(entity)
+    return EntityIndex(artifact.manifest.id, entity, tables, own, views)

@@ -20,7 +20,7 @@ class Call(Generic[AnswerT]):
     """One request. What is None in `query` and `body` is not sent."""
 
     answer: type[AnswerT]
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT"]
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
@@ -138,6 +138,32 @@ def code(
     return _get(browsing.CodeDetail, f"/codes/{level}/{code}", entity=entity, model=model)
 
 
+def label_code(
+    level: int, code: int, label: str, *, entity: Entity = "item", model: str | None = None
+) -> Call[browsing.CodeDetail]:
+    """Name a code; an empty label takes the name away. Needs the admin key."""
+    query = _given(entity=entity, model=model)
+    path = f"/codes/{level}/{code}/label"
+    return Call(browsing.CodeDetail, "PUT", path, query, {"label": label})
+
+
+def quality(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.Quality]:
+    """How far the codes agree with the true categories."""
+    return _get(browsing.Quality, "/codes/quality", entity=entity, model=model)
+
+
+def entity_map(
+    *, limit: int = 100_000, entity: Entity = "item", model: str | None = None
+) -> Call[browsing.Map]:
+    """Items or users as points in the plane, the most popular first."""
+    return _get(browsing.Map, "/map", limit=limit, entity=entity, model=model)
+
+
+def labels(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.CodeLabels]:
+    """Every name that people gave to codes of a model."""
+    return _get(browsing.CodeLabels, "/codes/labels", entity=entity, model=model)
+
+
 def code_items(
     level: int,
     code: int,
@@ -207,6 +233,14 @@ def models() -> Call[records.Models]:
 def model(model: str) -> Call[records.ModelDetail]:
     """One model with its manifest."""
     return _get(records.ModelDetail, f"/models/{_part(model)}")
+
+
+def diff(
+    model: str, other: str, *, entity: Entity = "item", k: int = 10, moves: int = 20
+) -> Call[records.ModelDiff]:
+    """How entities moved between codes of two models, and how far both answer alike."""
+    path = f"/models/{_part(model)}/diff/{_part(other)}"
+    return _get(records.ModelDiff, path, entity=entity, k=k, moves=moves)
 
 
 def compare(model: str, *, k: int = 10) -> Call[records.ShadowComparison]:

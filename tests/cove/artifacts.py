@@ -18,6 +18,7 @@ FILES = [
     "README.md",
     "codes.safetensors",
     "embeddings.safetensors",
+    "map.safetensors",
     "vocabulary.json",
     "weights.safetensors",
 ]

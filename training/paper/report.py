@@ -85,7 +85,7 @@ def _metrics(report: Report, metrics: MetricTable) -> str:
             have = len(row["seeds"])
             some = "" if have == wanted else f" ({have} of {wanted} seeds)"
             rows.append([row["title"] + some, *(_mean(row, name) for name in metrics.metrics)])
-    table = _table(["", *metrics.metrics.values()], rows)
+    table = markdown_table(["", *metrics.metrics.values()], rows)
     return f"## {metrics.title}\n\n{metrics.note}\n\n{table}"
 
 
@@ -136,7 +136,7 @@ def _comparisons(report: Report, table: Table) -> str:
             ]
             if rows:
                 head = ["", "difference", "95 % interval", "p", "by seed"]
-                lines += ["", f"### {title}: {text}", "", _table(head, rows)]
+                lines += ["", f"### {title}: {text}", "", markdown_table(head, rows)]
     return "\n".join(lines) if len(lines) > 3 else ""
 
 
@@ -151,7 +151,7 @@ def _code_use(report: Report) -> str:
                 rows.append([row["title"], entity, str(uses[0]["level"]), used, perplexity])
     if not rows:
         return ""
-    table = _table(["", "of", "level", "codes used, by seed", "perplexity, by seed"], rows)
+    table = markdown_table(["", "of", "level", "codes used, by seed", "perplexity, by seed"], rows)
     return f"## Use of the codes\n\nOver the whole catalogue; level 1 is the finest.\n\n{table}"
 
 
@@ -169,7 +169,7 @@ def _rows(report: Report) -> str:
         if "model_id" in row["seeds"][0]
     ]
     head = ["", "row", "recommender", "code sizes", "settings", "note"]
-    return f"## What each row is\n\n{_table(head, rows)}" if rows else ""
+    return f"## What each row is\n\n{markdown_table(head, rows)}" if rows else ""
 
 
 def _sizes(row: dict[str, Any]) -> str:
@@ -186,7 +186,7 @@ def _baselines(report: Report) -> str:
         for seed in row["seeds"]
         if seed.get("chosen")
     ]
-    table = _table(["", "seed", "chosen on the validation lists", "of"], rows)
+    table = markdown_table(["", "seed", "chosen on the validation lists", "of"], rows)
     return f"## The baselines' settings\n\n{table}" if rows else ""
 
 
@@ -202,7 +202,7 @@ def _paper(table: Table) -> str:
     ]
     if not rows:
         return ""
-    figures = _table(["", "", *table.paper_head], rows)
+    figures = markdown_table(["", "", *table.paper_head], rows)
     return f"## {table.paper_title}\n\n{table.paper_note}\n\n{figures}"
 
 
@@ -222,12 +222,12 @@ def _runs(report: Report, table: Table) -> str:
         for seed in row["seeds"]
     ]
     head = ["", "seed", "run", "model, or file", "epoch kept", f"valid {text}", f"test {text}"]
-    return (
-        f"## Runs\n\n`cove runs show RUN` has the settings and each epoch.\n\n{_table(head, rows)}"
-    )
+    runs = markdown_table(head, rows)
+    return f"## Runs\n\n`cove runs show RUN` has the settings and each epoch.\n\n{runs}"
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table; bars in its cells become slashes."""
     lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows]
     return "\n".join(lines)
