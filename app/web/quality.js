@@ -32,7 +32,7 @@ function axes(place, size) {
     ...marks(size).map((count) => drawn("text", { x: place.x(count), y: HEIGHT - EDGE.bottom + 18,
       "text-anchor": "middle", text: number(count) })),
     drawn("text", { x: (WIDTH + EDGE.left) / 2, y: HEIGHT - 6, "text-anchor": "middle",
-      text: "codes, those with most of the category first" }),
+      text: "codes, the largest of it first" }),
   ];
 }
 
