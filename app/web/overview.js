@@ -11,6 +11,7 @@ const LATEST = 5;
 
 const STEPS = [
   ["codes", "Browse the codes", "the categories, coarse to fine"],
+  ["map", "See the map", "every item as a point, by its code"],
   ["items", "Look up an item", "its codes, and what is most like it"],
   ["try", "Try it", "ask the models, and see why each item came"],
 ];

@@ -14,6 +14,7 @@ export const PAGES = [
   { name: "codes", text: "Codes", module: "./codes.js", of: "any" },
   { name: "level", under: "codes", module: "./level.js", of: "any" },
   { name: "code", under: "codes", module: "./code.js", of: "any" },
+  { name: "map", text: "Map", module: "./map.js", of: "any" },
   { name: "items", text: "Items", module: "./entries.js", of: "item" },
   { name: "item", under: "items", module: "./entry.js", of: "item" },
   { name: "users", text: "Users", module: "./entries.js", of: "user" },
@@ -24,6 +25,7 @@ export const PAGES = [
   { name: "compare", under: "models", module: "./comparing.js" },
   { name: "runs", text: "Runs", module: "./runs.js" },
   { name: "run", under: "runs", module: "./run.js" },
+  { name: "quality", text: "Quality", module: "./quality.js", of: "any" },
   { name: "api", text: "API", module: "./api.js" },
 ];
 

@@ -139,6 +139,7 @@ def test_the_description_documents_every_call_and_its_problems(client: TestClien
         "/runs", "/runs/{run_id}", "/runs/{run_id}/metrics", "/models", "/models/{model_id}",
         "/models/{model_id}/card", "/livez", "/readyz", "/recommend-items",
         "/models/rollback", "/models/{model_id}/activate", "/models/{model_id}/compare", "/metrics",
+        "/map", "/codes/quality", "/models/{model_id}/diff/{other_id}",
     }  # fmt: skip
     assert {"Problem", "FieldError"} <= schema["components"]["schemas"].keys()
     assert "HTTPValidationError" not in schema["components"]["schemas"]

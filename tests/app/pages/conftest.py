@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,9 +52,10 @@ def serve(artifacts: Path, **settings: object) -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, one for all tests of a process."""
+    """Debian's Chromium, one for all tests of the pages; it ends with them, for as long as it runs
+    no other test can start an event loop."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -63,7 +65,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models for lists and one for clicks, trained here with their runs recorded, and one for
     recommendations whose items have odd ids and titles."""
@@ -80,21 +82,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(trained: Path) -> Iterator[str]:
     """Where a server of all the trained models listens."""
     with serve(trained, admin_key=ADMIN_KEY, poll_seconds=0.1) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lists_site(artifacts: Path) -> Iterator[str]:
     """Where a server of one model for lists listens."""
     with serve(artifacts) as address:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def all_site(all_artifacts: Path) -> Iterator[str]:
     """Where a server of a model for each task listens; all know the same odd ids and titles."""
     with serve(all_artifacts) as address:
@@ -117,9 +119,9 @@ def opened(browser: Browser) -> Opening:
     @contextmanager
     def opening(
         address: str, place: str = "", size: str = "wide", scheme: str = "light",
-        expected: str = "",
+        expected: str = "", **options: Any,
     ) -> Iterator[Page]:  # fmt: skip
-        page = browser.new_page(viewport=SIZES[size], color_scheme=scheme)
+        page = browser.new_page(viewport=SIZES[size], color_scheme=scheme, **options)
         complaints: list[str] = []
         foreign: list[str] = []
         page.on("pageerror", lambda error: complaints.append(str(error)))

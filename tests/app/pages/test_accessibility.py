@@ -9,7 +9,8 @@ from tests.app.pages.conftest import Opening
 
 PLACES = [
     "", "codes", "codes/2/1", "level/1", "code/1/1", "code/2/1", "items", "item/5", "users",
-    "users-of-recommendations/user/u%2F1", "try", "models", "runs", "api", "nowhere",
+    "users-of-recommendations/user/u%2F1", "map", "try", "models", "runs", "quality", "api",
+    "nowhere",
 ]  # fmt: skip
 LOOKS = [("light", "wide"), ("dark", "narrow")]
 

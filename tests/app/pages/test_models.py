@@ -34,6 +34,10 @@ def test_two_models_are_compared_on_their_metrics_and_codes(opened: Opening, sit
         metrics = page.get_by_role("region", name="Metrics on the test data")
         expect(metrics.get_by_role("row", name="NDCG@10", exact=False).first).to_be_visible()
         expect(page.get_by_role("region", name="Codes of items")).to_have_count(2)
+        moved = page.locator(".panel", has=page.get_by_role("heading", name="How items moved"))
+        expect(moved).to_contain_text("80 items are known to both")
+        expect(moved).to_contain_text("Stayed in matched codes")
+        expect(page.get_by_role("heading", name="On sample calls")).to_be_visible()
 
 
 def test_another_model_is_served_and_the_one_before_again(opened: Opening, tmp_path: Path) -> None:
@@ -54,4 +58,5 @@ def test_another_model_is_served_and_the_one_before_again(opened: Opening, tmp_p
         page.goto(f"{address}/#/compare/{first}/{second}")
         assert httpx.post(f"{address}/complete-list", json={"items": [1, 2]}).status_code == 200
         page.get_by_role("button", name="Put the last calls to it").click()
-        expect(page.locator(".facts")).to_contain_text("Calls put to both")
+        calls = page.locator(".panel", has=page.get_by_role("heading", name="On the last calls"))
+        expect(calls.locator(".facts")).to_contain_text("Calls put to both")
