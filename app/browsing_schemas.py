@@ -23,11 +23,13 @@ class LevelSummary(BaseModel):
 
 
 class Levels(BaseModel):
-    """The levels of a model, finest first; none where it learned no codes of that entity."""
+    """The levels of a model, finest first; none where it learned no codes of that entity.
+    `categories`: the true ones of its items, where the data have some."""
 
     model: str
     entity: Literal["item", "user"]
     levels: list[LevelSummary]
+    categories: list[str] | None = None
 
 
 class ItemSummary(BaseModel):
@@ -47,17 +49,27 @@ class UserSummary(BaseModel):
     distance: float | None = None
 
 
+class CategoryShare(BaseModel):
+    """A true category and its share of a code's items."""
+
+    category: str
+    share: float
+
+
 class CodeSummary(BaseModel):
     """A code in a row of codes: `size` in items or users, `popularity` in their occurrences;
-    `label`: the name that a person gave it."""
+    `label`: the name that a person gave it; `closeness`: the mean distance of its items or users,
+    null where it has none; `categories`: the three most frequent true ones, where there are any."""
 
     level: int
     code: int
     label: str | None = None
     size: int
     popularity: int
+    closeness: float | None
     parent: int | None
     examples: list[ItemSummary | UserSummary] = []
+    categories: list[CategoryShare] | None = None
 
 
 class NearCode(CodeSummary):
@@ -78,7 +90,8 @@ class Codes(BaseModel):
 
 
 class CodeDetail(CodeSummary):
-    """One code with its place in the tree, the items or users closest to it and near codes."""
+    """One code with its place in the tree, the items or users closest to it and near codes;
+    `categories`: all of them."""
 
     model: str
     entity: Literal["item", "user"]
@@ -109,6 +122,26 @@ class CodeLabels(BaseModel):
     model: str
     entity: Literal["item", "user"]
     labels: list[CodeLabel]
+
+
+class TreeLevel(BaseModel):
+    """The codes of one level in columns: code c is the c-th of each. `parents`: codes of the level
+    above, null on the coarsest; `examples`: each one's most popular item or user by title or id,
+    null where it has none; `labels`: the names that people gave, by code."""
+
+    level: int
+    sizes: list[int]
+    parents: list[int] | None
+    examples: list[str | None]
+    labels: dict[int, str] = {}
+
+
+class CodeTree(BaseModel):
+    """The whole tree of codes, finest level first."""
+
+    model: str
+    entity: Literal["item", "user"]
+    levels: list[TreeLevel]
 
 
 class CodeItems(BaseModel):
@@ -151,7 +184,8 @@ class ItemDetail(BaseModel):
 
 class UserDetail(BaseModel):
     """One user. `codes`: level 1 first; `labels`: of these codes; `popularity`: the user's
-    occurrences in training."""
+    occurrences in training; `history`: the 100 most popular items that the user had in training,
+    null where the model does not keep them."""
 
     model: str
     user: str | int
@@ -159,6 +193,7 @@ class UserDetail(BaseModel):
     codes: list[int]
     labels: list[str | None] = []
     similar: list[SimilarUser]
+    history: list[ItemSummary] | None = None
 
 
 class FoundItem(ItemSummary):

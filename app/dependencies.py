@@ -89,10 +89,15 @@ def _items(store: StoreOf, model: _ModelId = None) -> EntityIndex:
     return store.to_browse(model, "item").items
 
 
-def _users(store: StoreOf, model: _ModelId = None) -> EntityIndex:
+def _knowing_users(store: StoreOf, model: _ModelId = None) -> ServedModel:
     served = store.to_browse(model, "user")
     if served.users is None:
         raise NotFoundError(f"the model {served.id}, for {served.task}, has no users")
+    return served
+
+
+def _users(served: Annotated[ServedModel, Depends(_knowing_users)]) -> EntityIndex:
+    assert served.users is not None
     return served.users
 
 
@@ -106,3 +111,5 @@ LabelsOf = Annotated[Labels, Depends(_labels)]
 """The labels of those codes."""
 ItemsOf = Annotated[EntityIndex, Depends(_items)]
 UsersOf = Annotated[EntityIndex, Depends(_users)]
+UserModelOf = Annotated[ServedModel, Depends(_knowing_users)]
+"""The model whose users are asked for."""

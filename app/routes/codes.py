@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from app.browsing_schemas import CodeDetail, CodeItems, CodeLabels, Codes, LabelBody, Levels
+from app.browsing_schemas import (
+    CodeDetail,
+    CodeItems,
+    CodeLabels,
+    Codes,
+    CodeTree,
+    LabelBody,
+    Levels,
+)
 from app.dependencies import CodesOf, LabelsOf, StoreOf
 from app.errors import documented
 from app.security import NeedsAdmin
@@ -27,18 +35,39 @@ def all_labels(index: CodesOf, given: LabelsOf) -> CodeLabels:
     return labels.all_labels(index, given)
 
 
+@router.get("/tree")
+def code_tree(index: CodesOf, given: LabelsOf) -> CodeTree:
+    """Every code of every level in columns, small enough to draw thousands of them."""
+    answer = browsing.tree(index)
+    labels.name_tree(answer, given)
+    return answer
+
+
 @router.get("/{level}")
 def codes(
     index: CodesOf,
     given: LabelsOf,
     level: int,
-    sort: Literal["code", "size", "popularity"] = "code",
+    sort: Literal["code", "size", "popularity", "closeness"] = "code",
+    order: Annotated[
+        Literal["ascending", "descending"] | None,
+        Query(description="By default the largest sizes, the most popular or the closest first"),
+    ] = None,
     examples: Annotated[int, Query(ge=0, le=10)] = 3,
     limit: Annotated[int | None, Query(ge=1, le=10_000)] = None,
     offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
 ) -> Codes:
     """The codes of a level, whole or by `limit` and `offset`, with the most popular of each."""
-    answer = browsing.codes(index, level, sort, examples, limit, offset)
+    first = "descending" if sort in {"size", "popularity"} else "ascending"
+    answer = browsing.codes(
+        index,
+        level,
+        sort=sort,
+        descending=(order or first) == "descending",
+        examples=examples,
+        limit=limit,
+        offset=offset,
+    )
     labels.with_labels(answer.codes, given)
     return answer
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.browsing_schemas import FoundUsers, UserDetail
-from app.dependencies import StoreOf, UsersOf
+from app.dependencies import StoreOf, UserModelOf, UsersOf
 from app.errors import documented
 from app.services import entities, labels
 
@@ -26,10 +26,12 @@ def search_users(
 def user_detail(
     store: StoreOf,
     index: UsersOf,
+    served: UserModelOf,
     user: str,
     similar: Annotated[int, Query(ge=0, le=200)] = 10,
 ) -> UserDetail:
-    """A user's codes and occurrences in training, and the `similar` users closest by cosine."""
+    """A user's codes and items in training, and the `similar` users closest by cosine."""
     answer = entities.user_detail(index, user, similar)
+    answer.history = entities.history(served, user)
     answer.labels = labels.labels_of(answer.codes, store.labels.of(index))
     return answer

@@ -16,6 +16,9 @@ from app.browsing_schemas import (
 )
 from app.services.entity_index import EntityIndex, Level
 from app.services.errors import NotFoundError, shown
+from app.services.served_model import ServedModel
+
+_LONGEST_HISTORY = 100
 
 
 def summary(index: EntityIndex, row: int, level: Level | None = None) -> ItemSummary | UserSummary:
@@ -72,6 +75,16 @@ def user_detail(index: EntityIndex, user: str, num_similar: int) -> UserDetail:
             for other, cosine in _similar(index, row, num_similar)
         ],
     )
+
+
+def history(served: ServedModel, user: str) -> list[ItemSummary] | None:
+    """The most popular items that a user had in training; None where the model keeps none."""
+    if served.seen is None or served.users is None:
+        return None
+    rows = served.seen.of(_row(served.users, user))
+    popularity = served.items.popularity[rows]
+    rows = rows[torch.argsort(popularity, descending=True, stable=True)][:_LONGEST_HISTORY]
+    return [_item(served.items, row) for row in rows.tolist()]
 
 
 def _row(index: EntityIndex, external: str) -> int:

@@ -12,6 +12,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from app.services.true_categories import TrueCategories
 from cove.entity_tables import EntityTables
 from cove.projection import principal_plane
 from cove.quality import CodeQuality
@@ -43,6 +44,13 @@ class Level:
         order = self._by_closeness if by == "closeness" else self._by_popularity
         return order[int(self._starts[code]) : int(self._starts[code + 1])]
 
+    def first_rows(self) -> list[int | None]:
+        """The most popular row of each code; None for one without entities."""
+        used = self.sizes > 0
+        first = self._by_popularity[self._starts[:-1].clamp(max=len(self.codes) - 1)]
+        pairs = zip(first.tolist(), used.tolist(), strict=True)
+        return [row if has_any else None for row, has_any in pairs]
+
     @property
     def size(self) -> int:
         """How many codes the level has."""
@@ -54,6 +62,12 @@ class Level:
         parts = zip(*(torch.split(t, _ROWS_AT_ONCE) for t in (self.own, self.codes)), strict=True)
         found = [(own.float() - self.codebook[codes]).norm(dim=1) for own, codes in parts]
         return torch.cat(found)
+
+    @cached_property
+    def closeness(self) -> Tensor:
+        """[v], the mean distance of each code's entities; not a number where it has none."""
+        sums = torch.zeros(self.size).index_add_(0, self.codes, self.distances)
+        return sums / self.sizes
 
     @cached_property
     def _starts(self) -> Tensor:
@@ -152,6 +166,11 @@ class EntityIndex:
     def cosines(self, vector: Tensor) -> Tensor:
         """The cosine of every z_c with a vector [D], [N]."""
         return (self._embeddings @ torch.nn.functional.normalize(vector, dim=0)) / self._lengths
+
+    @cached_property
+    def true_categories(self) -> TrueCategories | None:
+        """How true categories spread over the codes; None where the data have none."""
+        return TrueCategories(self.categories) if self.categories else None
 
     @cached_property
     def _lengths(self) -> Tensor:

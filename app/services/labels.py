@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from app.browsing_schemas import CodeLabel, CodeLabels, CodeSummary, Levels
+from app.browsing_schemas import CodeLabel, CodeLabels, CodeSummary, CodeTree, Levels
 from app.services.entity_index import EntityIndex
 from app.services.errors import InvalidError
 from training.registry.queries import Registry
@@ -69,6 +69,12 @@ def count_labels(answer: Levels, labels: Labels) -> None:
     """Say of each level how many of its codes have a label."""
     for each in answer.levels:
         each.labelled = sum(level == each.level for level, _ in labels)
+
+
+def name_tree(answer: CodeTree, labels: Labels) -> None:
+    """Put the labels into a tree."""
+    for (level, code), label in labels.items():
+        answer.levels[level - 1].labels[code] = label
 
 
 def labels_of(codes: list[int], labels: Labels) -> list[str | None]:

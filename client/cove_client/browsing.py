@@ -25,6 +25,7 @@ class Levels(Answer):
     model: str
     entity: Literal["item", "user"]
     levels: list[LevelSummary]
+    categories: list[str] | None = None
 
 
 class EntitySummary(Answer):
@@ -39,6 +40,13 @@ class EntitySummary(Answer):
     codes: list[int] | None = None
 
 
+class CategoryShare(Answer):
+    """A true category and its share of a code's items."""
+
+    category: str
+    share: float
+
+
 class CodeSummary(Answer):
     """A code in a row of codes."""
 
@@ -47,8 +55,10 @@ class CodeSummary(Answer):
     label: str | None = None
     size: int
     popularity: int
+    closeness: float | None
     parent: int | None
     examples: list[EntitySummary] = Field(default_factory=list)
+    categories: list[CategoryShare] | None = None
 
 
 class NearCode(CodeSummary):
@@ -94,6 +104,24 @@ class CodeLabels(Answer):
     labels: list[CodeLabel]
 
 
+class TreeLevel(Answer):
+    """The codes of one level in columns: code c is the c-th of each."""
+
+    level: int
+    sizes: list[int]
+    parents: list[int] | None
+    examples: list[str | None]
+    labels: dict[int, str] = Field(default_factory=dict)
+
+
+class CodeTree(Answer):
+    """The whole tree of codes, finest level first."""
+
+    model: str
+    entity: Literal["item", "user"]
+    levels: list[TreeLevel]
+
+
 class CodeItems(Answer):
     """Items or users of a code. `next`: the cursor of the rest."""
 
@@ -128,6 +156,7 @@ class UserDetail(Answer):
     codes: list[int]
     labels: list[str | None] = Field(default_factory=list)
     similar: list[EntitySummary]
+    history: list[EntitySummary] | None = None
 
 
 class FoundItems(Answer):

@@ -114,10 +114,16 @@ def levels(*, entity: Entity = "item", model: str | None = None) -> Call[browsin
     return _get(browsing.Levels, "/codes", entity=entity, model=model)
 
 
+def tree(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.CodeTree]:
+    """Every code of every level."""
+    return _get(browsing.CodeTree, "/codes/tree", entity=entity, model=model)
+
+
 def codes(
     level: int,
     *,
-    sort: Literal["code", "size", "popularity"] = "code",
+    sort: Literal["code", "size", "popularity", "closeness"] = "code",
+    order: Literal["ascending", "descending"] | None = None,
     examples: int = 3,
     limit: int | None = None,
     offset: int = 0,
@@ -126,8 +132,8 @@ def codes(
 ) -> Call[browsing.Codes]:
     """The codes of a level."""
     return _get(
-        browsing.Codes, f"/codes/{level}", sort=sort, examples=examples, limit=limit,
-        offset=offset, entity=entity, model=model,
+        browsing.Codes, f"/codes/{level}", sort=sort, order=order, examples=examples,
+        limit=limit, offset=offset, entity=entity, model=model,
     )  # fmt: skip
 
 

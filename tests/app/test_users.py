@@ -95,7 +95,9 @@ def test_a_user_is_found_by_id(click_client: TestClient, users: EntityTables, us
     row = USER_IDS.index(answer["user"])
     assert answer["codes"] == users.codes[row].tolist()
     assert answer["popularity"] == NUM_USERS - row
-    assert answer.keys() == {"model", "user", "popularity", "codes", "labels", "similar"}
+    assert answer.keys() == {
+        "model", "user", "popularity", "codes", "labels", "similar", "history",
+    }  # fmt: skip
 
 
 def test_similar_users_are_those_of_the_largest_cosine(

@@ -1,44 +1,21 @@
 """The map in a real browser: drawn, coloured, moved and searched, by mouse and by keyboard."""
 
+import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.app.conftest import NUM_ITEMS
-from tests.app.test_page import SIZES, browser, pytestmark, serve  # noqa: F401
-
-HARNESS = """<!doctype html><html lang="en"><title>map</title>
-<link rel="stylesheet" href="/web/style.css">
-<link rel="stylesheet" href="/web/map.css"><main id="page"></main><script type="module">
-import { scopesOf } from "/web/scopes.js";
-import { view } from "/web/map.js";
-const { models } = await (await fetch("/readyz")).json();
-document.getElementById("page").append(...await view({ scope: scopesOf(models)[0] }));
-</script>"""
-
-
-@pytest.fixture(scope="module")
-def address(artifacts: Path) -> Iterator[str]:
-    with serve(artifacts) as address:
-        yield address
+from tests.app.pages.conftest import SIZES, Opening
 
 
 @pytest.fixture(params=SIZES)
-def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:  # noqa: F811
-    """The map alone, drawn; an error in the console fails the test."""
-    context = browser.new_context(viewport=SIZES[request.param], reduced_motion="reduce")
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-    page.route("**/harness", lambda route: route.fulfill(body=HARNESS, content_type="text/html"))
-    page.goto(f"{address}/harness")
-    expect(page.locator(f"canvas[data-drawn='{NUM_ITEMS}']")).to_be_visible()
-    yield page
-    assert wrong == []
-    context.close()
+def page(opened: Opening, lists_site: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """The map, drawn; it moves at once."""
+    with opened(lists_site, "map", request.param, reduced_motion="reduce") as page:
+        expect(page.locator(f"canvas[data-drawn='{NUM_ITEMS}']")).to_be_visible()
+        yield page
 
 
 def colours(page: Page) -> int:
@@ -56,7 +33,6 @@ def test_every_item_is_drawn_in_the_colour_of_its_code(page: Page) -> None:
     assert colours(page) == 5, "four codes and the ground"
     page.get_by_label("Colour by").select_option("category")
     expect(legend.get_by_role("button")).to_have_text([f"Drama {NUM_ITEMS}"])
-    page.wait_for_function("() => document.querySelector('canvas').dataset.drawn")
 
 
 def test_a_group_of_the_legend_stands_out_when_it_is_chosen(page: Page) -> None:
@@ -72,11 +48,11 @@ def test_a_group_of_the_legend_stands_out_when_it_is_chosen(page: Page) -> None:
 def test_a_search_flies_to_an_item_and_enter_opens_it(page: Page) -> None:
     page.get_by_label("Fly to an item").fill("Film 7 ")
     page.get_by_role("option", name="Film 7").click()
-    status = page.get_by_role("status")
+    status = page.locator(".map-note")
     expect(status.get_by_role("link")).to_have_text("Film 7 (1957)")
     page.locator("canvas").focus()
     page.keyboard.press("Enter")
-    assert page.evaluate("location.hash") == "#/item/7"
+    expect(page).to_have_url(re.compile("#/item/7$"))
 
 
 def test_the_keyboard_moves_and_zooms_and_names_the_point_in_the_middle(page: Page) -> None:
@@ -84,14 +60,14 @@ def test_the_keyboard_moves_and_zooms_and_names_the_point_in_the_middle(page: Pa
     canvas.focus()
     for key in ("+", "+", "ArrowLeft", "ArrowUp", "-", "0"):
         page.keyboard.press(key)
-        expect(page.get_by_role("status").get_by_role("link")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("level 2: Code")
+        expect(page.locator(".map-note").get_by_role("link")).to_be_visible()
+    expect(page.locator(".map-note")).to_contain_text("level 2: Code")
 
 
 def test_the_mouse_drags_zooms_and_opens(page: Page) -> None:
     page.get_by_label("Fly to an item").fill("Film 7 ")
     page.get_by_role("option", name="Film 7").click()
-    expect(page.get_by_role("status").get_by_role("link")).to_have_text("Film 7 (1957)")
+    expect(page.locator(".map-note").get_by_role("link")).to_have_text("Film 7 (1957)")
     box = page.locator("canvas").bounding_box()
     assert box is not None
     middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -99,8 +75,8 @@ def test_the_mouse_drags_zooms_and_opens(page: Page) -> None:
     page.mouse.down()
     page.mouse.move(middle[0] + 40, middle[1] + 30)
     page.mouse.up()
-    assert page.evaluate("location.hash") == "", "a drag opens nothing"
+    assert page.evaluate("location.hash") == "#/map", "a drag opens nothing"
     page.mouse.wheel(0, -100)
     page.mouse.move(middle[0] + 40, middle[1] + 30)
     page.mouse.click(middle[0] + 40, middle[1] + 30)
-    assert page.evaluate("location.hash") == "#/item/7"
+    expect(page).to_have_url(re.compile("#/item/7$"))
