@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -18,7 +20,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 import cove
@@ -68,6 +70,9 @@ class Manifest(BaseModel):
     run_id: str | None = None
 
 
+_DRAWS: set[Any] = {Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_}
+
+
 class _Unfilled(TorchFunctionMode):
     """New tables stay as memory was found: drawing a million rows takes a second, for nothing."""
 
@@ -75,8 +80,8 @@ class _Unfilled(TorchFunctionMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Leave out what draws random numbers in place."""
-        if function in {Tensor.normal_, Tensor.uniform_}:
-            return args[0]
+        if function in _DRAWS:
+            return args[0] if args else (kwargs or {})["tensor"]
         return function(*args, **(kwargs or {}))
 
 
@@ -176,8 +181,7 @@ def _write_files(
     entities: dict[str, EntityTables],
     evaluation: dict[str, Tensor],
 ) -> Manifest:
-    state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
-    _write(scratch / "weights.safetensors", save(state))
+    _write(scratch / "weights.safetensors", save(_weights(recommender, entities)))
     for entity, tables in entities.items():
         kept = table_files(entity, tables) | view_files(entity, tables, manifest.seed)
         for name, content in kept.items():
@@ -186,7 +190,7 @@ def _write_files(
         by_unit = {name: values.float().contiguous() for name, values in evaluation.items()}
         _write(scratch / EVALUATION, save(by_unit))
     _write(scratch / "README.md", model_card(manifest.model_dump()).encode())
-    files = {path.name: _sha256(path.read_bytes()) for path in sorted(scratch.iterdir())}
+    files = {path.name: _file_sha256(path) for path in sorted(scratch.iterdir())}
     manifest = manifest.model_copy(update={"files": files, "code_version": cove.__version__})
     digest = manifest_hash(manifest)
     finished = manifest.model_copy(
@@ -200,6 +204,16 @@ def _write_files(
     return finished
 
 
+def _weights(recommender: Recommender, entities: dict[str, EntityTables]) -> dict[str, Tensor]:
+    """The recommender's state, without a table that the entity's own files hold as it is."""
+    state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
+    for entity, tables in entities.items():
+        name = f"{entity}s.weight"
+        if name in state and torch.equal(state[name], tables.table):
+            del state[name]
+    return state
+
+
 def _write(path: Path, content: bytes) -> None:
     # Not safetensors' save_file: its files are for their owner alone, and the server may be
     # another user; and a full disk is no OSError there.
@@ -211,6 +225,11 @@ def _write(path: Path, content: bytes) -> None:
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def manifest_hash(manifest: Manifest) -> str:
@@ -249,12 +268,17 @@ def read_artifact(directory: Path) -> Artifact:
     """
     directory = Path(directory)
     manifest = read_manifest(directory)
-    files = {name: _checked(directory, name, sha) for name, sha in manifest.files.items()}
+    with ThreadPoolExecutor() as threads:  # hashing lets go of the interpreter's lock
+        paths = threads.map(partial(_checked, directory), manifest.files.items())
+        files = {path.name: path for path in paths}
     try:
         items, users = (read_tables(entity, files) for entity in ("item", "user"))
         if items is None:
-            raise KeyError("vocabulary.json")
+            raise KeyError("codes.safetensors")
         weights = load_file(files["weights.safetensors"])
+        for name, tables in (("items", items), ("users", users)):
+            if tables is not None:
+                weights.setdefault(f"{name}.weight", tables.table)
         evaluation = load_file(files[EVALUATION]) if EVALUATION in files else {}
         views = {entity: read_views(entity, files) for entity in ("item", "user")}
         card = files["README.md"].read_text(encoding="utf-8")
@@ -263,13 +287,14 @@ def read_artifact(directory: Path) -> Artifact:
     return Artifact(manifest, directory, items, users, weights, card, evaluation, views)
 
 
-def _checked(directory: Path, name: str, sha: str) -> Path:
+def _checked(directory: Path, entry: tuple[str, str]) -> Path:
+    """The path of a file, checked against its entry of the manifest, name and sha256."""
+    name, sha = entry
     path = directory / name
     if Path(name).name != name:
         raise ArtifactError(f"{directory / MANIFEST} names a file outside the artifact: {name!r}")
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _file_sha256(path)
     except OSError:
         raise ArtifactError(f"{path} is missing: the artifact is incomplete") from None
     if found != sha:

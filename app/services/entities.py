@@ -1,5 +1,7 @@
 """Reads one item or one user of a model, those most like it, and what a search finds."""
 
+from itertools import islice
+
 import torch
 
 from app.browsing_schemas import (
@@ -114,9 +116,4 @@ def search_users(index: EntityIndex, text: str, limit: int) -> FoundUsers:
 
 
 def _found(index: EntityIndex, text: str, limit: int) -> list[int]:
-    wanted = text.strip().casefold()
-    rows: list[int] = index.most_popular.tolist()
-    if wanted:
-        rows = [row for row in rows if any(wanted in text for text in index.searched[row])]
-        rows.sort(key=lambda row: index.searched[row][0] != wanted)  # stable: popularity stays
-    return rows[:limit]
+    return list(islice(index.found(text.strip()), limit))
