@@ -27,6 +27,7 @@ import cove
 from cove.card import model_card
 from cove.entity_tables import EntityTables, as_json, read_tables, table_files
 from cove.errors import ArtifactError, CoveError
+from cove.item_index import IndexFacts, ItemIndex, read_index
 from cove.quantization import LevelUse
 from cove.recommenders import Recommender, build_recommender
 from cove.views import EntityViews, read_views, view_files
@@ -34,6 +35,7 @@ from cove.vocabulary import NUM_SPECIAL
 
 MANIFEST = "manifest.json"
 EVALUATION = "evaluation.safetensors"
+INDEX = "index.faiss"
 _NOT_HASHED = {"id", "hash", "created_at", "run_id"}
 
 
@@ -65,6 +67,8 @@ class Manifest(BaseModel):
     metrics: dict[str, dict[str, float]]
     code_use: dict[str, list[LevelUse]]
     code_version: str
+    index: IndexFacts | None = None
+    """Of the faiss index over the items, where there is one."""
     files: dict[str, str] = {}
     created_at: str = ""
     run_id: str | None = None
@@ -102,6 +106,19 @@ class Artifact:
     views: dict[str, EntityViews] = field(default_factory=dict)
     """By entity, of each that has tables."""
 
+    def read_index(self) -> ItemIndex | None:
+        """The index over the items, where there is one; needs faiss.
+
+        Raises:
+            ArtifactError: the file holds none.
+        """
+        if self.manifest.index is None:
+            return None
+        try:
+            return read_index(self.directory / INDEX, self.manifest.index)
+        except ValueError as error:
+            raise ArtifactError(str(error)) from None
+
     def load_recommender(self) -> Recommender:
         """The recommender with z_c as its plain tables: serving pays nothing for COVE.
 
@@ -133,11 +150,12 @@ def write_artifact(
     recommender: Recommender,
     entities: dict[str, EntityTables],
     evaluation: dict[str, Tensor] | None = None,
+    index: ItemIndex | None = None,
 ) -> Manifest:
     """Write an artifact to `directory`, which must not exist or hold an artifact to replace.
 
     entities: the tables by entity, "item" and perhaps "user"; evaluation: each test metric by list
-    or user, [n], as in `Artifact`.
+    or user, [n], as in `Artifact`; index: over the recommender's items.
 
     Returns the manifest with its files, hash and id filled in.
 
@@ -149,6 +167,9 @@ def write_artifact(
     scratch = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.tmp")
     try:
         scratch.mkdir(parents=True)
+        if index is not None:
+            index.write(scratch / INDEX)
+            manifest = manifest.model_copy(update={"index": index.facts})
         finished = _write_files(scratch, manifest, recommender, entities, evaluation or {})
         if directory.exists():
             old = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.old")
@@ -235,6 +256,8 @@ def _file_sha256(path: Path) -> str:
 def manifest_hash(manifest: Manifest) -> str:
     """sha256 over all of the manifest that a repeated run would write again."""
     content = manifest.model_dump(exclude=_NOT_HASHED)
+    if content["index"] is None:  # as in manifests from before there were any
+        del content["index"]
     return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
 
 
