@@ -32,7 +32,7 @@ def _item(index: EntityIndex, row: int, level: Level | None = None) -> ItemSumma
         item=index.external(row),
         title=index.title(row),
         popularity=int(index.popularity[row]),
-        distance=None if level is None else float(level.distances[row]),
+        distance=None if level is None else float(level.distances(torch.tensor([row]))),
     )
 
 
@@ -40,7 +40,7 @@ def _user(index: EntityIndex, row: int, level: Level | None = None) -> UserSumma
     return UserSummary(
         user=index.external(row),
         popularity=int(index.popularity[row]),
-        distance=None if level is None else float(level.distances[row]),
+        distance=None if level is None else float(level.distances(torch.tensor([row]))),
     )
 
 
@@ -87,6 +87,8 @@ def _row(index: EntityIndex, external: str) -> int:
 
 def _similar(index: EntityIndex, row: int, count: int) -> list[tuple[int, float]]:
     """The rows of the largest cosines with a row's z_c, and these cosines, largest first."""
+    if count == 0:
+        return []
     cosines = index.cosines(index.directions(torch.tensor([row]))[0])  # [N]
     cosines[row] = -float("inf")
     values, rows = cosines.topk(min(count, len(cosines) - 1))

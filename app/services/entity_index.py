@@ -41,8 +41,8 @@ class Level:
 
     def rows(self, code: int, by: str = "popularity") -> Tensor:
         """The rows of a code's entities, the most popular or those of "closeness" first."""
-        order = self._by_closeness if by == "closeness" else self._by_popularity
-        return order[int(self._starts[code]) : int(self._starts[code + 1])]
+        rows = self._by_popularity[int(self._starts[code]) : int(self._starts[code + 1])]
+        return rows if by != "closeness" else rows[self.distances(rows).argsort(stable=True)]
 
     @property
     def size(self) -> int:
@@ -59,28 +59,21 @@ class Level:
         """[v], occurrences in training of each code's entities."""
         return torch.zeros(self.size, dtype=torch.int64).index_add_(0, self.codes, self.occurrences)
 
-    @cached_property
-    def distances(self) -> Tensor:
-        """[N], each entity to its code."""
-        parts = zip(*(torch.split(t, _ROWS_AT_ONCE) for t in (self.own, self.codes)), strict=True)
-        found = [(own.float() - self.codebook[codes]).norm(dim=1) for own, codes in parts]
-        return torch.cat(found)
+    def distances(self, rows: Tensor) -> Tensor:
+        """Of entities in `rows` [M], each to its code, [M]."""
+        parts = torch.split(rows.long(), _ROWS_AT_ONCE)
+        found = [(self.own[part].float() - self.codebook[self.codes[part]]) for part in parts]
+        return torch.cat([each.norm(dim=1) for each in found])
 
     @cached_property
     def _starts(self) -> Tensor:
-        """[v + 1], where a code's rows begin in the two orders."""
+        """[v + 1], where a code's rows begin."""
         return torch.nn.functional.pad(self.sizes.cumsum(0), (1, 0))
 
     @cached_property
     def _by_popularity(self) -> Tensor:
-        return self._grouped(self.most_popular())
-
-    @cached_property
-    def _by_closeness(self) -> Tensor:
-        return self._grouped(torch.argsort(self.distances, stable=True))
-
-    def _grouped(self, order: Tensor) -> Tensor:
-        """[N] rows, code after code, those of a code in a given order of all."""
+        """[N] rows, code after code, the most popular of each first."""
+        order = self.most_popular()
         codes = self.codes[order].numpy()
         if self.size <= 1 << 16:  # numpy counts 16 bits, where it compares others: ten times faster
             codes = codes.astype(np.uint16)
