@@ -9,7 +9,7 @@ centre, as are those that the index was made for. Prints, with the machine and t
 
 - the time to make the artifact, its size on disk, what the index is;
 - the time until the server answers, and its memory: resident, and its own (not of mapped files);
-- p50 and p99 of `POST /complete-list`, one list a call, k = 10, one connection;
+- p50, p99 and CPU time of `POST /complete-list`, one list a call, k = 10, one connection;
 - recall@10 of the answers against the exact ten best of the same lists;
 - what browsing takes at first and again.
 
@@ -33,7 +33,7 @@ import psutil
 
 from benchmarks.http_load import Load, closed_loop
 from benchmarks.large_catalogue_worker import K, lists_of
-from benchmarks.serving import server
+from benchmarks.serving import cpu_seconds, server
 
 WORKER = (sys.executable, "-m", "benchmarks.large_catalogue_worker")
 BROWSED = (
@@ -80,15 +80,16 @@ def measure(folder: Path, num_items: int, port: int, calls: int) -> None:
     with server(folder, port) as process:
         print(f"ready after {time.perf_counter() - began:.1f} s: {memory(process)}", flush=True)
         closed_loop(port, "/complete-list", bodies, 5.0, 1)  # pages come from disk
-        load = Load(0.0)
+        load, before = Load(0.0), cpu_seconds(process)
         while load.count < calls:
             part = closed_loop(port, "/complete-list", bodies, 5.0, 1)
             load.seconds += part.seconds
             load.took += part.took
             load.errors += part.errors
+        each = (cpu_seconds(process) - before) / load.count * 1e3
         print(
             f"one list a call: {load.count} calls, {load.errors} errors, p50 {load.p50:.1f} ms, "
-            f"p99 {load.p99:.1f} ms; then {memory(process)}"
+            f"p99 {load.p99:.1f} ms, {each:.1f} ms of CPU time each; then {memory(process)}"
         )
         browse(port, bodies[0]["items"][0])
         print(f"\nafter browsing {memory(process)}")
