@@ -53,14 +53,23 @@ async def model_for(store: ModelStore, model_id: str | None, task: str) -> Serve
 
 
 async def json_answer(
-    cache: AnswerCache, key: Hashable, make: Callable[[], Awaitable[BaseModel]]
+    cache: AnswerCache,
+    request: BaseModel,
+    models: Hashable,
+    make: Callable[[], Awaitable[BaseModel]],
 ) -> Response:
-    """An answer as JSON, what is not there left out: validated when it was made, not again."""
+    """An answer as JSON, what is not there left out: validated when it was made, not again.
+
+    It is kept by the request, word by word, and by the ids of the models that it is from.
+    """
+
+    def name() -> Hashable:
+        return models, request.model_dump_json()
 
     async def content() -> bytes:
         return (await make()).model_dump_json(exclude_none=True).encode()
 
-    return Response(await cache.get(key, content), media_type="application/json")
+    return Response(await cache.get(name, content), media_type="application/json")
 
 
 _ModelId = Annotated[

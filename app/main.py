@@ -37,6 +37,7 @@ from app.services.batching import Batcher
 from app.services.model_store import ModelStore
 from app.services.shadow import RecentCalls
 from app.settings import Settings, read_settings
+from app.tracing import TRACES
 
 _DESCRIPTION = (
     "Completes lists, scores clicks and recommends items by learned categories, and shows what was "
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=TRACES,
     )
     app.state.settings, app.state.keys = settings, read_keys(settings)
     errors.install(app)
