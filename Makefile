@@ -28,7 +28,7 @@ $(VENV)/.run: pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train,postgres,dev]"
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e ".[$(EXTRA),serve,train,postgres,otel,dev]"
 	@touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run

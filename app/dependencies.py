@@ -11,6 +11,7 @@ from app.services.answer_cache import AnswerCache
 from app.services.batching import Batcher
 from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import InvalidError, NotFoundError
+from app.services.labels import Labels
 from app.services.model_store import ModelStore
 from app.services.served_model import ServedModel
 from app.services.shadow import RecentCalls
@@ -52,14 +53,23 @@ async def model_for(store: ModelStore, model_id: str | None, task: str) -> Serve
 
 
 async def json_answer(
-    cache: AnswerCache, key: Hashable, make: Callable[[], Awaitable[BaseModel]]
+    cache: AnswerCache,
+    request: BaseModel,
+    models: Hashable,
+    make: Callable[[], Awaitable[BaseModel]],
 ) -> Response:
-    """An answer as JSON, what is not there left out: validated when it was made, not again."""
+    """An answer as JSON, what is not there left out: validated when it was made, not again.
+
+    It is kept by the request, word by word, and by the ids of the models that it is from.
+    """
+
+    def name() -> Hashable:
+        return models, request.model_dump_json()
 
     async def content() -> bytes:
         return (await make()).model_dump_json(exclude_none=True).encode()
 
-    return Response(await cache.get(key, content), media_type="application/json")
+    return Response(await cache.get(name, content), media_type="application/json")
 
 
 _ModelId = Annotated[
@@ -88,14 +98,27 @@ def _items(store: StoreOf, model: _ModelId = None) -> EntityIndex:
     return store.to_browse(model, "item").items
 
 
-def _users(store: StoreOf, model: _ModelId = None) -> EntityIndex:
+def _knowing_users(store: StoreOf, model: _ModelId = None) -> ServedModel:
     served = store.to_browse(model, "user")
     if served.users is None:
         raise NotFoundError(f"the model {served.id}, for {served.task}, has no users")
+    return served
+
+
+def _users(served: Annotated[ServedModel, Depends(_knowing_users)]) -> EntityIndex:
+    assert served.users is not None
     return served.users
+
+
+def _labels(store: StoreOf, index: Annotated[EntityIndex, Depends(_codes)]) -> Labels:
+    return store.labels.of(index)
 
 
 CodesOf = Annotated[EntityIndex, Depends(_codes)]
 """The items or users whose codes are asked for."""
+LabelsOf = Annotated[Labels, Depends(_labels)]
+"""The labels of those codes."""
 ItemsOf = Annotated[EntityIndex, Depends(_items)]
 UsersOf = Annotated[EntityIndex, Depends(_users)]
+UserModelOf = Annotated[ServedModel, Depends(_knowing_users)]
+"""The model whose users are asked for."""

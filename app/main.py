@@ -17,9 +17,11 @@ from app.keys import read_keys
 from app.limits import RequestLimits
 from app.observed import Observed
 from app.routes import (
+    code_quality,
     codes,
     completion,
     items,
+    maps,
     models,
     operations,
     pages,
@@ -35,6 +37,7 @@ from app.services.batching import Batcher
 from app.services.model_store import ModelStore
 from app.services.shadow import RecentCalls
 from app.settings import Settings, read_settings
+from app.tracing import TRACES
 
 _DESCRIPTION = (
     "Completes lists, scores clicks and recommends items by learned categories, and shows what was "
@@ -71,14 +74,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=TRACES,
     )
     app.state.settings, app.state.keys = settings, read_keys(settings)
     errors.install(app)
     app.add_middleware(RequestLimits, settings=settings)
     app.add_middleware(Guard, keys=app.state.keys, settings=settings)
     app.add_middleware(Observed)  # the last is the outermost
-    calls = (completion, scoring, recommending, codes, items, users, runs, models, operations)
-    for module in (*calls, pages):
+    browsed = (code_quality, codes, maps, items, users)
+    asked = (completion, scoring, recommending)
+    for module in (*asked, *browsed, runs, models, operations, pages):
         app.include_router(module.router)
     app.mount("/web", StaticFiles(directory=pages.WEB), name="web")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]

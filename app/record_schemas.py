@@ -1,7 +1,7 @@
 """What the registry knows, as JSON: runs and models."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -92,3 +92,45 @@ class ShadowComparison(BaseModel):
     milliseconds: float | None
     """Median of a call, each alone; on a busy server worth only beside the next."""
     active_milliseconds: float | None
+
+
+class Move(BaseModel):
+    """Entities of a code that are in a code of the other model which it is not matched with."""
+
+    code: int
+    matched_code: int | None
+    """The other model's code that this one is matched with, where one is left for it."""
+    other_code: int
+    entities: int
+
+
+class LevelDiff(BaseModel):
+    """The same level of two models; pairs of values are the model's and the other's."""
+
+    level: int
+    sizes: list[int]
+    used: list[int]
+    perplexity: list[float]
+    stayed: float | None
+    """Share of the entities that both know which are in matched codes."""
+    adjusted_rand_index: float | None
+    """1 where the two put the same entities together, 0 where no more than by chance."""
+    moves: list[Move]
+    """The largest, those of most entities first."""
+
+
+class ModelDiff(BaseModel):
+    """How two models differ. Codes are matched one to one, by the most entities in common."""
+
+    model: str
+    other: str
+    entity: Literal["item", "user"]
+    in_both: int
+    """Entities that both know, looked for among the model's 200,000 most popular."""
+    only_in_model: int
+    only_in_other: int
+    levels: list[LevelDiff]
+    """Those that both have."""
+    answers: ShadowComparison | None
+    """What both answer to sample calls, lists of one item or users: null where their tasks
+    differ. `active` is the first model."""

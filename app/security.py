@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -99,7 +99,11 @@ def _need_admin(request: Request) -> None:
     if keys.admin is None:
         raise ForbiddenError("this server has no admin key (COVE_ADMIN_KEY): nothing is changed")
     if not keys.may_change(given_key(request.headers)):
-        raise ForbiddenError("only the admin key (COVE_ADMIN_KEY) may change anything")
+        raise HTTPException(
+            403,
+            "only the admin key (COVE_ADMIN_KEY) may change anything",
+            headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'},
+        )
 
 
 NeedsAdmin = Annotated[None, Depends(_need_admin)]

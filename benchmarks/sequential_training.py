@@ -152,7 +152,7 @@ class Trainer:
         if self.job.recommender == "bert4rec":
             return self.recommender.predict(ListBatch(tokens[:, :0], tokens)).loss
         table = self.recommender.items.all()
-        scores = self.recommender.next_scores(tokens, sizes, table)
+        scores = self.recommender.head(self.recommender.next_states(tokens, sizes, table), table)
         return F.cross_entropy(scores, wanted - NUM_SPECIAL)
 
     def block(self, batches: int) -> dict[str, float]:
@@ -180,7 +180,8 @@ class Trainer:
             part = part if split == "test" else [one[:-1] for one in part]
             given = pad_lists([one[:-1] for one in part])
             sizes = torch.tensor([[len(one) - 1] for one in part])
-            scores = self.recommender.next_scores(given, sizes, self.recommender.items.all())
+            table = self.recommender.items.all()
+            scores = self.recommender.head(self.recommender.next_states(given, sizes, table), table)
             wanted = torch.tensor([[one[-1] - NUM_SPECIAL] for one in part])
             rank = (scores > scores.gather(1, wanted)).sum(dim=1)
             gains.append(torch.where(rank < 10, 1 / (rank + 2.0).log2(), 0.0))

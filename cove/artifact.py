@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -18,19 +20,22 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 import cove
 from cove.card import model_card
 from cove.entity_tables import EntityTables, as_json, read_tables, table_files
 from cove.errors import ArtifactError, CoveError
+from cove.item_index import IndexFacts, ItemIndex, read_index
 from cove.quantization import LevelUse
 from cove.recommenders import Recommender, build_recommender
+from cove.views import EntityViews, read_views, view_files
 from cove.vocabulary import NUM_SPECIAL
 
 MANIFEST = "manifest.json"
 EVALUATION = "evaluation.safetensors"
+INDEX = "index.faiss"
 _NOT_HASHED = {"id", "hash", "created_at", "run_id"}
 
 
@@ -62,9 +67,14 @@ class Manifest(BaseModel):
     metrics: dict[str, dict[str, float]]
     code_use: dict[str, list[LevelUse]]
     code_version: str
+    index: IndexFacts | None = None
+    """Of the faiss index over the items, where there is one."""
     files: dict[str, str] = {}
     created_at: str = ""
     run_id: str | None = None
+
+
+_DRAWS: set[Any] = {Tensor.normal_, Tensor.uniform_, nn.init.normal_, nn.init.uniform_}
 
 
 class _Unfilled(TorchFunctionMode):
@@ -74,8 +84,8 @@ class _Unfilled(TorchFunctionMode):
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         """Leave out what draws random numbers in place."""
-        if function in {Tensor.normal_, Tensor.uniform_}:
-            return args[0]
+        if function in _DRAWS:
+            return args[0] if args else (kwargs or {})["tensor"]
         return function(*args, **(kwargs or {}))
 
 
@@ -93,6 +103,21 @@ class Artifact:
     evaluation: dict[str, Tensor] = field(default_factory=dict)
     """Each test metric by list of the test split or by user of the data, [n] float32 in their
     order, NaN where a metric skips one; empty in artifacts written before this was kept."""
+    views: dict[str, EntityViews] = field(default_factory=dict)
+    """By entity, of each that has tables."""
+
+    def read_index(self) -> ItemIndex | None:
+        """The index over the items, where there is one; needs faiss.
+
+        Raises:
+            ArtifactError: the file holds none.
+        """
+        if self.manifest.index is None:
+            return None
+        try:
+            return read_index(self.directory / INDEX, self.manifest.index)
+        except ValueError as error:
+            raise ArtifactError(str(error)) from None
 
     def load_recommender(self) -> Recommender:
         """The recommender with z_c as its plain tables: serving pays nothing for COVE.
@@ -125,11 +150,12 @@ def write_artifact(
     recommender: Recommender,
     entities: dict[str, EntityTables],
     evaluation: dict[str, Tensor] | None = None,
+    index: ItemIndex | None = None,
 ) -> Manifest:
     """Write an artifact to `directory`, which must not exist or hold an artifact to replace.
 
     entities: the tables by entity, "item" and perhaps "user"; evaluation: each test metric by list
-    or user, [n], as in `Artifact`.
+    or user, [n], as in `Artifact`; index: over the recommender's items.
 
     Returns the manifest with its files, hash and id filled in.
 
@@ -141,6 +167,9 @@ def write_artifact(
     scratch = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.tmp")
     try:
         scratch.mkdir(parents=True)
+        if index is not None:
+            index.write(scratch / INDEX)
+            manifest = manifest.model_copy(update={"index": index.facts})
         finished = _write_files(scratch, manifest, recommender, entities, evaluation or {})
         if directory.exists():
             old = directory.with_name(f".{directory.name}.{uuid4().hex[:8]}.old")
@@ -173,16 +202,16 @@ def _write_files(
     entities: dict[str, EntityTables],
     evaluation: dict[str, Tensor],
 ) -> Manifest:
-    state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
-    _write(scratch / "weights.safetensors", save(state))
+    _write(scratch / "weights.safetensors", save(_weights(recommender, entities)))
     for entity, tables in entities.items():
-        for name, content in table_files(entity, tables).items():
+        kept = table_files(entity, tables) | view_files(entity, tables, manifest.seed)
+        for name, content in kept.items():
             _write(scratch / name, content)
     if evaluation:
         by_unit = {name: values.float().contiguous() for name, values in evaluation.items()}
         _write(scratch / EVALUATION, save(by_unit))
     _write(scratch / "README.md", model_card(manifest.model_dump()).encode())
-    files = {path.name: _sha256(path.read_bytes()) for path in sorted(scratch.iterdir())}
+    files = {path.name: _file_sha256(path) for path in sorted(scratch.iterdir())}
     manifest = manifest.model_copy(update={"files": files, "code_version": cove.__version__})
     digest = manifest_hash(manifest)
     finished = manifest.model_copy(
@@ -194,6 +223,16 @@ def _write_files(
     )
     _write(scratch / MANIFEST, as_json(finished.model_dump()))
     return finished
+
+
+def _weights(recommender: Recommender, entities: dict[str, EntityTables]) -> dict[str, Tensor]:
+    """The recommender's state, without a table that the entity's own files hold as it is."""
+    state = {k: v.detach().cpu().contiguous() for k, v in recommender.state_dict().items()}
+    for entity, tables in entities.items():
+        name = f"{entity}s.weight"
+        if name in state and torch.equal(state[name], tables.table):
+            del state[name]
+    return state
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -209,9 +248,16 @@ def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def manifest_hash(manifest: Manifest) -> str:
     """sha256 over all of the manifest that a repeated run would write again."""
     content = manifest.model_dump(exclude=_NOT_HASHED)
+    if content["index"] is None:  # as in manifests from before there were any
+        del content["index"]
     return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
 
 
@@ -245,26 +291,33 @@ def read_artifact(directory: Path) -> Artifact:
     """
     directory = Path(directory)
     manifest = read_manifest(directory)
-    files = {name: _checked(directory, name, sha) for name, sha in manifest.files.items()}
+    with ThreadPoolExecutor() as threads:  # hashing lets go of the interpreter's lock
+        paths = threads.map(partial(_checked, directory), manifest.files.items())
+        files = {path.name: path for path in paths}
     try:
         items, users = (read_tables(entity, files) for entity in ("item", "user"))
         if items is None:
-            raise KeyError("vocabulary.json")
+            raise KeyError("codes.safetensors")
         weights = load_file(files["weights.safetensors"])
+        for name, tables in (("items", items), ("users", users)):
+            if tables is not None:
+                weights.setdefault(f"{name}.weight", tables.table)
         evaluation = load_file(files[EVALUATION]) if EVALUATION in files else {}
+        views = {entity: read_views(entity, files) for entity in ("item", "user")}
         card = files["README.md"].read_text(encoding="utf-8")
     except (OSError, KeyError, ValueError, TypeError, SafetensorError, CoveError) as error:
         raise ArtifactError(f"{directory} is not an artifact this version reads: {error}") from None
-    return Artifact(manifest, directory, items, users, weights, card, evaluation)
+    return Artifact(manifest, directory, items, users, weights, card, evaluation, views)
 
 
-def _checked(directory: Path, name: str, sha: str) -> Path:
+def _checked(directory: Path, entry: tuple[str, str]) -> Path:
+    """The path of a file, checked against its entry of the manifest, name and sha256."""
+    name, sha = entry
     path = directory / name
     if Path(name).name != name:
         raise ArtifactError(f"{directory / MANIFEST} names a file outside the artifact: {name!r}")
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _file_sha256(path)
     except OSError:
         raise ArtifactError(f"{path} is missing: the artifact is incomplete") from None
     if found != sha:

@@ -5,8 +5,9 @@ as in the vocabulary, without the special ids.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -15,8 +16,10 @@ from torch import Tensor
 
 from cove.clustering import cluster_means
 from cove.embedding import EntityEmbedding
+from cove.packed import PackedRows, packed
 from cove.quantization import FixedCodes
-from cove.vocabulary import NUM_SPECIAL, Vocabulary
+from cove.search import TextSearch, pack_search, read_search
+from cove.vocabulary import NUM_SPECIAL, Vocabulary, pack_vocabulary, read_vocabulary
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,24 @@ class EntityTables:
     parents: list[Tensor]  # H − 1 times [v]
     codebooks: list[Tensor]  # H times [v, D]; of fixed codes the means of their entities' z_c
     popularity: Tensor  # [N] int64, occurrences in training; of clicks the positive ones
-    titles: list[str] | None = None
-    categories: list[list[str]] | None = None
+    titles: Sequence[str] | None = None
+    categories: Sequence[list[str]] | None = None
     seen: SeenItems | None = None
     """Of users: what is not to be recommended again; None where the task does not keep it."""
+    kept_search: TextSearch | None = None
+    """As it was read from an artifact; None in older ones and before one is written."""
 
     @property
     def embeddings(self) -> Tensor:
         """z_c of the entities alone, [N, D]."""
         return self.table[NUM_SPECIAL:]
+
+    @cached_property
+    def search(self) -> TextSearch:
+        """Finds entities by id and title; made now where it was not read."""
+        if self.kept_search is not None:
+            return self.kept_search
+        return read_search(pack_search(self.vocabulary.ids, self.titles, self.popularity))
 
 
 @torch.no_grad()
@@ -94,16 +106,16 @@ def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:
     codes = {"items": tables.codes.contiguous(), "popularity": tables.popularity.contiguous()}
     codes |= {f"parents_{i + 1}": parent.contiguous() for i, parent in enumerate(tables.parents)}
     codes |= {f"codebook_{i + 1}": book.contiguous() for i, book in enumerate(tables.codebooks)}
-    ids = {
-        "ids": tables.vocabulary.ids,
-        "titles": tables.titles,
-        "categories": tables.categories,
-    }
+    texts = pack_vocabulary(tables.vocabulary)
+    for name, rows in (("titles", tables.titles), ("categories", tables.categories)):
+        texts |= {} if rows is None else packed(name, rows)
+    search = pack_search(tables.vocabulary.ids, tables.titles, tables.popularity)
     prefix = _prefix(entity)
     files = {
         f"{prefix}embeddings.safetensors": save({"table": tables.table.contiguous()}),
         f"{prefix}codes.safetensors": save(codes),
-        f"{prefix}vocabulary.json": as_json(ids),
+        f"{prefix}vocabulary.safetensors": save(texts),
+        f"{prefix}search.safetensors": save(search),
     }
     if tables.seen is not None:
         seen = {"starts": tables.seen.starts, "items": tables.seen.items}
@@ -120,22 +132,37 @@ def read_tables(entity: str, files: Mapping[str, Path]) -> EntityTables | None:
         KeyError, ValueError, TypeError, SafetensorError, CoveError: the files are malformed.
     """
     prefix = _prefix(entity)
-    if f"{prefix}vocabulary.json" not in files:
+    if f"{prefix}codes.safetensors" not in files:
         return None
     tables = load_file(files[f"{prefix}codes.safetensors"])
     seen = files.get(f"{prefix}seen.safetensors")
-    vocabulary = json.loads(files[f"{prefix}vocabulary.json"].read_bytes())
+    search = files.get(f"{prefix}search.safetensors")
+    vocabulary, titles, categories = _read_texts(prefix, files)
     return EntityTables(
-        vocabulary=Vocabulary(vocabulary["ids"]),
+        vocabulary=vocabulary,
         table=_table(load_file(files[f"{prefix}embeddings.safetensors"])),
         codes=tables["items"],
         parents=_numbered(tables, "parents_"),
         codebooks=_numbered(tables, "codebook_"),
         popularity=tables["popularity"],
-        titles=vocabulary["titles"],
-        categories=vocabulary["categories"],
+        titles=titles,
+        categories=categories,
         seen=None if seen is None else SeenItems(**load_file(seen)),
+        kept_search=None if search is None else read_search(load_file(search)),
     )
+
+
+def _read_texts(
+    prefix: str, files: Mapping[str, Path]
+) -> tuple[Vocabulary, Sequence[str] | None, Sequence[list[str]] | None]:
+    """Vocabulary, titles and categories; JSON as a whole in artifacts from before they were
+    packed."""
+    if (whole := files.get(f"{prefix}vocabulary.json")) is not None:
+        content = json.loads(whole.read_bytes())
+        return Vocabulary(content["ids"]), content["titles"], content["categories"]
+    tensors = load_file(files[f"{prefix}vocabulary.safetensors"])
+    titles, categories = (PackedRows.read(tensors, name) for name in ("titles", "categories"))
+    return read_vocabulary(tensors), titles, categories
 
 
 def _table(tensors: Mapping[str, Tensor]) -> Tensor:

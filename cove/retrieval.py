@@ -1,4 +1,4 @@
-"""The best items of a catalogue, exactly: what may not be given is barred, then the top k is read.
+"""The best items of a catalogue: what may not be given is barred, then the top k is read.
 
 B lists, M rows of scores, N items, G barred items of a list, V = NUM_SPECIAL + N indices.
 """
@@ -6,6 +6,7 @@ B lists, M rows of scores, N items, G barred items of a list, V = NUM_SPECIAL + 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from cove.vocabulary import NUM_SPECIAL, PAD
@@ -33,6 +34,22 @@ class Barred:
         """The same with further items of each list, [B, ·] int64."""
         return Barred(torch.cat([self.indices, indices], dim=1), self.mask)
 
+    def allowed(self, at_most: int) -> Tensor | None:
+        """The indices of items that the mask leaves to all lists, [A] int64; None where there are
+        more than `at_most`, or each list has a mask of its own."""
+        if self.mask is None or len(self.mask) != 1:
+            return None
+        found = (~self.mask[0, NUM_SPECIAL:]).nonzero().flatten() + NUM_SPECIAL
+        return found if len(found) <= at_most else None
+
+    def bars(self, candidates: Tensor) -> Tensor:
+        """Which of candidates [M, C], indices of items or PAD, each list may not be given by
+        `indices`, PAD included: [M, C] bool."""
+        ordered = F.pad(self.indices, (0, 1), value=PAD).sort(dim=1).values  # [M, G + 1]
+        places = torch.searchsorted(ordered, candidates.contiguous())
+        places = places.clamp(max=ordered.shape[1] - 1)
+        return ordered.gather(1, places) == candidates
+
     def bar(self, scores: Tensor) -> Tensor:
         """Set what is barred to −inf in scores [B, N], which are changed and returned."""
         if self.mask is not None:
@@ -58,8 +75,8 @@ def top_items(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     indices = rows + NUM_SPECIAL
     missing = k - wanted
     if missing > 0:
-        values = torch.nn.functional.pad(values, (0, missing), value=-torch.inf)
-        indices = torch.nn.functional.pad(indices, (0, missing), value=PAD)
+        values = F.pad(values, (0, missing), value=-torch.inf)
+        indices = F.pad(indices, (0, missing), value=PAD)
     return indices, values
 
 

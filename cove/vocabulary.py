@@ -4,10 +4,17 @@ Index 0 to 3 are special (padding, mask, list start, separator); entity p of a v
 the index p + NUM_SPECIAL. Special ids have no external id, no code and no quantization loss.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from itertools import pairwise
 
+import numpy as np
+import torch
+from torch import Tensor
+
 from cove.errors import DataError
+from cove.packed import PackedRows, as_bytes, packed
 
 PAD = 0
 MASK = 1
@@ -26,7 +33,7 @@ class Vocabulary:
     """
 
     def __init__(self, ids: Sequence[ExternalId]) -> None:
-        self.ids: list[ExternalId] = list(ids)
+        self.ids: Sequence[ExternalId] = list(ids)
         self._positions = {str(external): position for position, external in enumerate(self.ids)}
         if len(self._positions) != len(self.ids):
             ordered = sorted(map(str, self.ids))
@@ -56,3 +63,55 @@ class Vocabulary:
     def decode(self, index: int) -> ExternalId:
         """Give the external id of an index, as it was read from the data."""
         return self.ids[index - NUM_SPECIAL]
+
+
+class PackedVocabulary(Vocabulary):
+    """A vocabulary as an artifact holds it: mapped into memory, where it takes no time to read.
+
+    hashes: [N] int64, of each id's text, ascending; positions: [N] int32, whose they are.
+
+    Raises:
+        ValueError: the tensors do not fit one another.
+    """
+
+    def __init__(self, ids: PackedRows, hashes: Tensor, positions: Tensor) -> None:
+        if not len(ids) == len(hashes) == len(positions):
+            raise ValueError("a vocabulary's ids, hashes and positions differ in number")
+        self.ids = ids
+        self._hashes, self._places = hashes.numpy().data, positions.numpy().data
+
+    def index_of(self, external: ExternalId) -> int | None:
+        text = str(external)
+        wanted = _hash(text)
+        place = bisect_left(self._hashes, wanted)
+        while place < len(self._hashes) and self._hashes[place] == wanted:
+            position = self._places[place]
+            if str(self.ids[position]) == text:
+                return position + NUM_SPECIAL
+            place += 1
+        return None
+
+
+def pack_vocabulary(vocabulary: Vocabulary) -> dict[str, Tensor]:
+    """The tensors of a vocabulary, by name."""
+    hashes = np.fromiter((_hash(str(each)) for each in vocabulary.ids), np.int64, len(vocabulary))
+    order = hashes.argsort(kind="stable")
+    return packed("ids", vocabulary.ids) | {
+        "hashes": torch.from_numpy(hashes[order]),
+        "positions": torch.from_numpy(order.astype(np.int32)),
+    }
+
+
+def read_vocabulary(tensors: Mapping[str, Tensor]) -> Vocabulary:
+    """The vocabulary that `pack_vocabulary` made.
+
+    Raises:
+        KeyError, ValueError: the tensors are not those of a vocabulary.
+    """
+    ids = PackedRows(tensors["ids"], tensors["ids_starts"])
+    return PackedVocabulary(ids, tensors["hashes"], tensors["positions"])
+
+
+def _hash(text: str) -> int:
+    """64 bits of a text, the same on every machine."""
+    return int.from_bytes(blake2b(as_bytes(text), digest_size=8).digest(), "little", signed=True)

@@ -1,4 +1,5 @@
-# The server: the registry's queries of training, none of its dependencies, torch for the CPU.
+# The server: the registry's queries of training, none of its dependencies; torch and faiss, which
+# reads the index of a large catalogue, for the CPU.
 ARG PYTHON_IMAGE=docker.io/library/python:3.11.14-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -12,7 +13,7 @@ RUN touch README.md \
     && python -m venv /opt/venv \
     && python -m pip install --constraint constraints.txt setuptools \
     && python -m pip install --constraint constraints.txt --no-build-isolation \
-        ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} ".[serve,postgres]"
+        ${TORCH_INDEX:+--extra-index-url "${TORCH_INDEX}"} ".[serve,postgres,cpu]"
 COPY cove cove
 COPY app app
 COPY migrations migrations

@@ -122,23 +122,27 @@ def codes(
     artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
     against: Annotated[
         Path | None,
-        typer.Option(help="Another model of the same data: k-means of its embeddings beside."),
+        typer.Option(
+            help="Another model of the same data: k-means of its embeddings, not of its own."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of k-means and of random codes.", min=0)] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show how far the codes of items agree with their true categories."""
-    from training.commands.codes import agreement
+    from training.commands.codes import MEASURES, quality, rows
     from training.commands.shared import print_table
 
-    found = agreement(artifact, against, seed)
+    found = quality(artifact, against, seed)
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(found.model_dump_json())
         return
-    rows = [
-        tuple(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row.values()) for row in found
-    ]
-    print_table(("level", "codes", "which", "mutual information", "purity"), rows)
+    head = ("level", "codes", "which", *(name.replace("_", " ") for name in MEASURES))
+    print_table(head, list(rows(found)))
+    typer.echo(
+        f"{found.entities} items in {found.num_categories} categories; k-means of "
+        f"{found.kmeans_of}; random: the learned codes dealt out anew"
+    )
 
 
 @app.command()

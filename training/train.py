@@ -21,6 +21,7 @@ from cove.recommenders import build_recommender
 from training.code_sizes import fit_code_sizes
 from training.cooccurrence import give_cooccurrence_codes, regroup_codes
 from training.datasets import Data, load_data
+from training.item_index import index_of_items
 from training.linear_part import add_linear_part, wants_linear_part
 from training.loop import (
     LoopPlan,
@@ -134,7 +135,8 @@ def run_training(
         tests, by_unit = task.test_metrics(recommender)
         manifest = _manifest(settings, task, objective, progress, tests, fingerprint, run_id)
         tables = task.tables(recommender)
-        manifest = write_artifact(place.output, manifest, recommender, tables, by_unit)
+        index = index_of_items(recommender, task, tables["item"], watcher.warn)
+        manifest = write_artifact(place.output, manifest, recommender, tables, by_unit, index)
     except CoveError as error:
         registry.fail_run(run_id, str(error))
         raise

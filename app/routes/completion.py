@@ -61,7 +61,7 @@ async def complete_list(
             return ManyCompletions(results=results, model=model.id)
         return ListCompletion(**dict(results[0]), model=model.id)
 
-    return await json_answer(cache, (model.id, request.model_dump_json()), answer)
+    return await json_answer(cache, request, model.id, answer)
 
 
 def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[str | int]]:

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.browsing_schemas import FoundItems, ItemDetail
-from app.dependencies import ItemsOf
+from app.dependencies import ItemsOf, StoreOf
 from app.errors import documented
-from app.services import entities
+from app.services import entities, labels
 
 router = APIRouter(prefix="/items", tags=["items"], responses=documented(404, 422, 503))
 
@@ -24,7 +24,12 @@ def search_items(
 
 @router.get("/{item:path}")
 def item_detail(
-    index: ItemsOf, item: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
+    store: StoreOf,
+    index: ItemsOf,
+    item: str,
+    similar: Annotated[int, Query(ge=0, le=200)] = 10,
 ) -> ItemDetail:
     """An item's codes, title and true categories, and the `similar` items closest by cosine."""
-    return entities.item_detail(index, item, similar)
+    answer = entities.item_detail(index, item, similar)
+    answer.labels = labels.labels_of(answer.codes, store.labels.of(index))
+    return answer

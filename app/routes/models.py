@@ -7,9 +7,10 @@ from fastapi.responses import PlainTextResponse
 
 from app.dependencies import RecentOf, StoreOf
 from app.errors import documented
-from app.record_schemas import ModelDetail, Models, ModelSummary, ShadowComparison
+from app.record_schemas import ModelDetail, ModelDiff, Models, ModelSummary, ShadowComparison
 from app.security import NeedsAdmin
-from app.services import records, shadow
+from app.services import model_diff, records, shadow
+from app.services.entity_index import Entity
 
 router = APIRouter(prefix="/models", tags=["models"])
 ModelId = Annotated[str, Path(description="A model's id, or the start of one that no other has")]
@@ -39,6 +40,20 @@ def model_detail(store: StoreOf, model_id: ModelId) -> ModelDetail:
 def card(store: StoreOf, model_id: ModelId) -> str:
     """The model card: data, split, metrics beside the baselines, code use per level."""
     return records.card(store, model_id)
+
+
+@router.get("/{model_id}/diff/{other_id}", responses=documented(404, 409, 422, 503))
+def diff(
+    store: StoreOf,
+    model_id: ModelId,
+    other_id: ModelId,
+    entity: Annotated[Entity, Query(description="Whose codes")] = "item",
+    k: Annotated[int, Query(ge=1, le=100, description="The first items that are compared")] = 10,
+    moves: Annotated[int, Query(ge=0, le=1000, description="Moves of each level")] = 20,
+) -> ModelDiff:
+    """How items or users moved between codes, the codes' use, and how far both answer alike."""
+    one, other = store.to_browse(model_id, entity), store.to_browse(other_id, entity)
+    return model_diff.diff(one, other, entity, k, moves)
 
 
 @router.post("/rollback", responses=documented(403, 409, 422, 503))

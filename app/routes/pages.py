@@ -1,9 +1,9 @@
-"""The pages, for people: / to browse and complete, /docs for the calls; nothing from a CDN."""
+"""The pages, for people: all are views of the one at /; nothing comes from a CDN."""
 
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, RedirectResponse
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 _HEADERS = {
@@ -16,11 +16,11 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 def index() -> FileResponse:
-    """The page that browses codes and asks the models."""
+    """The page whose scripts show every view of the server."""
     return FileResponse(WEB / "index.html", headers=_HEADERS)
 
 
 @router.get("/docs")
-def docs() -> FileResponse:
-    """The calls of this server, read from /openapi.json by the page itself."""
-    return FileResponse(WEB / "docs.html", headers=_HEADERS)
+def docs() -> RedirectResponse:
+    """The page of the calls of this server, under the address that people look for."""
+    return RedirectResponse("/#/api")

@@ -64,4 +64,4 @@ async def recommend(
         return found
 
     other = None if completer is None else completer.id
-    return await json_answer(cache, (model.id, other, request.model_dump_json()), answer)
+    return await json_answer(cache, request, (model.id, other), answer)

@@ -54,4 +54,4 @@ async def score(
             FALLBACKS.labels(found.source).inc()
         return found
 
-    return await json_answer(cache, (model.id, request.model_dump_json()), answer)
+    return await json_answer(cache, request, model.id, answer)

@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from app.browsing_schemas import FoundUsers, UserDetail
-from app.dependencies import UsersOf
+from app.dependencies import StoreOf, UserModelOf, UsersOf
 from app.errors import documented
-from app.services import entities
+from app.services import entities, labels
 
 router = APIRouter(prefix="/users", tags=["users"], responses=documented(404, 422, 503))
 
@@ -24,7 +24,14 @@ def search_users(
 
 @router.get("/{user:path}")
 def user_detail(
-    index: UsersOf, user: str, similar: Annotated[int, Query(ge=0, le=200)] = 10
+    store: StoreOf,
+    index: UsersOf,
+    served: UserModelOf,
+    user: str,
+    similar: Annotated[int, Query(ge=0, le=200)] = 10,
 ) -> UserDetail:
-    """A user's codes and occurrences in training, and the `similar` users closest by cosine."""
-    return entities.user_detail(index, user, similar)
+    """A user's codes and items in training, and the `similar` users closest by cosine."""
+    answer = entities.user_detail(index, user, similar)
+    answer.history = entities.history(served, user)
+    answer.labels = labels.labels_of(answer.codes, store.labels.of(index))
+    return answer

@@ -11,8 +11,16 @@ class AnswerCache:
         self._max_bytes, self._bytes = max_bytes, 0
         self._answers: OrderedDict[Hashable, bytes] = OrderedDict()
 
-    async def get(self, key: Hashable, make: Callable[[], Awaitable[bytes]]) -> bytes:
-        """The answer that is kept, or a new one; what cannot be answered is not kept."""
+    async def get(
+        self, name: Callable[[], Hashable], make: Callable[[], Awaitable[bytes]]
+    ) -> bytes:
+        """The answer that is kept, or a new one; what cannot be answered is not kept.
+
+        name: gives what the answer is kept by; not called where none is kept.
+        """
+        if not self._max_bytes:
+            return await make()
+        key = name()
         if (kept := self._answers.get(key)) is not None:
             self._answers.move_to_end(key)
             return kept

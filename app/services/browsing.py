@@ -2,17 +2,21 @@
 
 import base64
 import json
+import math
 
 import torch
+from torch import Tensor
 
 from app.browsing_schemas import (
     CodeDetail,
     CodeItems,
     Codes,
     CodeSummary,
+    CodeTree,
     Levels,
     LevelSummary,
     NearCode,
+    TreeLevel,
 )
 from app.services.entities import summary
 from app.services.entity_index import EntityIndex, Level
@@ -31,6 +35,27 @@ def levels(index: EntityIndex) -> Levels:
         model=index.model_id,
         entity=index.entity,
         levels=[LevelSummary(**use.model_dump(), **count) for use in uses],
+        categories=index.true_categories.names if index.true_categories else None,
+    )
+
+
+def tree(index: EntityIndex) -> CodeTree:
+    """Every code of every level, in columns."""
+    return CodeTree(
+        model=index.model_id,
+        entity=index.entity,
+        levels=[
+            TreeLevel(
+                level=level.number,
+                sizes=level.sizes.tolist(),
+                parents=None if level.parents is None else level.parents.tolist(),
+                examples=[
+                    None if row is None else index.title(row) or str(index.external(row))
+                    for row in level.first_rows()
+                ],
+            )
+            for level in index.levels
+        ],
     )
 
 
@@ -45,7 +70,8 @@ def find_level(index: EntityIndex, number: int) -> Level:
     return index.levels[number - 1]
 
 
-def _find_code(index: EntityIndex, number: int, code: int) -> Level:
+def find_code(index: EntityIndex, number: int, code: int) -> Level:
+    """Give the level of a code, or raise NotFoundError."""
     level = find_level(index, number)
     if not 0 <= code < level.size:
         raise NotFoundError(
@@ -55,14 +81,18 @@ def _find_code(index: EntityIndex, number: int, code: int) -> Level:
 
 
 def codes(
-    index: EntityIndex, number: int, sort: str, examples: int, limit: int | None, offset: int
+    index: EntityIndex,
+    number: int,
+    *,
+    sort: str,
+    descending: bool,
+    examples: int,
+    limit: int | None,
+    offset: int,
 ) -> Codes:
-    """The codes of a level by number, size or popularity, each with its most popular entities."""
+    """The codes of a level in an order, each with its most popular entities."""
     level = find_level(index, number)
-    order = torch.arange(level.size)
-    if sort != "code":
-        key = level.sizes if sort == "size" else level.popularity
-        order = torch.argsort(key, descending=True, stable=True)
+    order = _order(level, sort, descending)
     end = level.size if limit is None else min(offset + limit, level.size)
     return Codes(
         model=index.model_id,
@@ -74,20 +104,36 @@ def codes(
     )
 
 
-def _code(index: EntityIndex, level: Level, code: int, examples: int = 3) -> CodeSummary:
+def _order(level: Level, sort: str, descending: bool) -> Tensor:
+    """[v], codes by number, size, popularity or closeness; by the last, empty ones at the end."""
+    keys = {
+        "code": lambda: torch.arange(level.size),
+        "size": lambda: level.sizes,
+        "popularity": lambda: level.popularity,
+        "closeness": lambda: level.closeness.nan_to_num(-math.inf if descending else math.inf),
+    }
+    return torch.argsort(keys[sort](), descending=descending, stable=True)
+
+
+def _code(
+    index: EntityIndex, level: Level, code: int, examples: int = 3, categories: int | None = 3
+) -> CodeSummary:
+    shares = index.true_categories
     return CodeSummary(
         level=level.number,
         code=code,
         size=int(level.sizes[code]),
         popularity=int(level.popularity[code]),
+        closeness=float(level.closeness[code]) if level.sizes[code] else None,
         parent=None if level.parents is None else int(level.parents[code]),
         examples=[summary(index, row) for row in level.rows(code)[:examples].tolist()],
+        categories=shares.shares(level, code, categories) if shares else None,
     )
 
 
 def code_detail(index: EntityIndex, number: int, code: int) -> CodeDetail:
     """One code: its place in the tree, the entities closest to it, the nearest codes in use."""
-    level = _find_code(index, number, code)
+    level = find_code(index, number, code)
     children: list[CodeSummary] = []
     if number > 1:
         below = index.levels[number - 2]
@@ -99,7 +145,7 @@ def code_detail(index: EntityIndex, number: int, code: int) -> CodeDetail:
     near = [other for other in distances.argsort().tolist() if other != code and level.sizes[other]]
     closest = level.rows(code, "closeness")[:_REPRESENTATIVES].tolist()
     return CodeDetail(
-        **_code(index, level, code).model_dump(),
+        **_code(index, level, code, categories=None).model_dump(),
         model=index.model_id,
         entity=index.entity,
         children=children,
@@ -119,7 +165,7 @@ def code_items(
     Raises:
         InvalidError: the cursor is not one that this list gave.
     """
-    level = _find_code(index, number, code)
+    level = find_code(index, number, code)
     rows = level.rows(code, sort)
     place: list[str | int] = [index.model_id, index.entity, number, code, sort]
     start = 0 if cursor is None else _read_cursor(cursor, place, len(rows))

@@ -84,15 +84,21 @@ def _real(index: EntityIndex, indices: list[int], scores: list[float]) -> Candid
 def most_popular(index: EntityIndex, barred: Sequence[int], bounds: Bounds) -> Candidates:
     """The most popular items within the bounds but for the indices `barred`; scores are their
     occurrences in training."""
-    rows, mask = index.most_popular, allowed_mask(index, bounds)
-    if mask is not None:
-        rows = rows[~mask[0, rows + NUM_SPECIAL]]
     without = torch.tensor(barred, dtype=torch.int64) - NUM_SPECIAL
-    if bounds.max_per_code is None:
-        rows = rows[: bounds.k + len(without)]
-    rows = rows[~torch.isin(rows, without)]
-    pairs = zip(rows.tolist(), index.popularity[rows].tolist(), strict=True)
-    return limited(index, list(pairs), bounds)
+    if bounds.allow is None:
+        rows = index.most_popular
+    else:
+        rows = torch.unique(known_rows(index, bounds.allow))
+        rows = rows[torch.argsort(index.popularity[rows], descending=True, stable=True)]
+    wanted = bounds.k + len(without)
+    while True:
+        first = rows[:wanted].long()
+        first = first[~torch.isin(first, without)]
+        pairs = zip(first.tolist(), index.popularity[first].tolist(), strict=True)
+        chosen = limited(index, list(pairs), bounds)
+        if len(chosen) == bounds.k or wanted >= len(rows):
+            return chosen
+        wanted *= 4
 
 
 def limited(index: EntityIndex, candidates: Candidates, bounds: Bounds) -> Candidates:

@@ -1,5 +1,7 @@
 """Reads one item or one user of a model, those most like it, and what a search finds."""
 
+from itertools import islice
+
 import torch
 
 from app.browsing_schemas import (
@@ -16,6 +18,9 @@ from app.browsing_schemas import (
 )
 from app.services.entity_index import EntityIndex, Level
 from app.services.errors import NotFoundError, shown
+from app.services.served_model import ServedModel
+
+_LONGEST_HISTORY = 100
 
 
 def summary(index: EntityIndex, row: int, level: Level | None = None) -> ItemSummary | UserSummary:
@@ -30,7 +35,7 @@ def _item(index: EntityIndex, row: int, level: Level | None = None) -> ItemSumma
         item=index.external(row),
         title=index.title(row),
         popularity=int(index.popularity[row]),
-        distance=None if level is None else float(level.distances[row]),
+        distance=None if level is None else float(level.distances(torch.tensor([row]))),
     )
 
 
@@ -38,7 +43,7 @@ def _user(index: EntityIndex, row: int, level: Level | None = None) -> UserSumma
     return UserSummary(
         user=index.external(row),
         popularity=int(index.popularity[row]),
-        distance=None if level is None else float(level.distances[row]),
+        distance=None if level is None else float(level.distances(torch.tensor([row]))),
     )
 
 
@@ -74,6 +79,16 @@ def user_detail(index: EntityIndex, user: str, num_similar: int) -> UserDetail:
     )
 
 
+def history(served: ServedModel, user: str) -> list[ItemSummary] | None:
+    """The most popular items that a user had in training; None where the model keeps none."""
+    if served.seen is None or served.users is None:
+        return None
+    rows = served.seen.of(_row(served.users, user))
+    popularity = served.items.popularity[rows]
+    rows = rows[torch.argsort(popularity, descending=True, stable=True)][:_LONGEST_HISTORY]
+    return [_item(served.items, row) for row in rows.tolist()]
+
+
 def _row(index: EntityIndex, external: str) -> int:
     row = index.row_of(external)
     if row is None:
@@ -85,6 +100,8 @@ def _row(index: EntityIndex, external: str) -> int:
 
 def _similar(index: EntityIndex, row: int, count: int) -> list[tuple[int, float]]:
     """The rows of the largest cosines with a row's z_c, and these cosines, largest first."""
+    if count == 0:
+        return []
     cosines = index.cosines(index.directions(torch.tensor([row]))[0])  # [N]
     cosines[row] = -float("inf")
     values, rows = cosines.topk(min(count, len(cosines) - 1))
@@ -114,9 +131,4 @@ def search_users(index: EntityIndex, text: str, limit: int) -> FoundUsers:
 
 
 def _found(index: EntityIndex, text: str, limit: int) -> list[int]:
-    wanted = text.strip().casefold()
-    rows: list[int] = index.most_popular.tolist()
-    if wanted:
-        rows = [row for row in rows if any(wanted in text for text in index.searched[row])]
-        rows.sort(key=lambda row: index.searched[row][0] != wanted)  # stable: popularity stays
-    return rows[:limit]
+    return list(islice(index.found(text.strip()), limit))

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterator
 
 from app.services.active_models import ActiveModels
-from app.services.entity_index import Entity
+from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import ConflictError, InvalidError, NotFoundError, NotReadyError, shown
+from app.services.labels import LabelBook
 from app.services.served_model import ServedModel
 from app.services.tasks import TASKS
 from app.settings import Settings
@@ -38,6 +39,7 @@ class ModelStore:
         self._models = ActiveModels(settings.artifacts, settings.first_model_command)
         self.served, self.in_memory = self._models.served, self._models.find
         self.active, self.browsed = self._models.active, self._models.browsed
+        self.labels = LabelBook()
         self._switching = threading.RLock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="follow-registry", daemon=True)
@@ -83,6 +85,7 @@ class ModelStore:
             if self._registry is None:
                 self._connect()
             self.refresh()
+            self.labels.follow(self.registry)
         except RegistryError as error:
             if str(error) != self._trouble:
                 _LOG.error("%s; what is served stays", error)
@@ -153,6 +156,11 @@ class ModelStore:
                 raise ConflictError(str(error)) from None
             self._models.serve(model)
         return model
+
+    def label(self, index: EntityIndex, level: int, code: int, label: str) -> None:
+        """Set a person's name for a code that exists; an empty one takes it away."""
+        self.registry.put_label(index.model_id, index.entity, level, code, label)
+        self.labels.follow(self.registry)
 
     def candidate(self, model_id: str) -> ServedModel:
         """Read a model that may take the place of another.

@@ -1,14 +1,20 @@
 """A model in memory: its recommender, and its items and users as browsing looks them up."""
 
+import logging
+
 import torch
 
 from app.services.entity_index import Entity, EntityIndex
 from cove.artifact import Artifact, Manifest
 from cove.entity_tables import EntityTables, SeenItems
 from cove.errors import ArtifactError
-from cove.recommenders import RECOMMENDERS, Recommender
+from cove.item_index import faiss_is_here
+from cove.recommenders import RECOMMENDERS, ListCompleter, Recommender
+from cove.recommenders.catalogue import CatalogueHead
 from cove.recommenders.preferences import PreferenceModel
 from cove.vocabulary import NUM_SPECIAL, PAD
+
+_LOG = logging.getLogger("cove.app")
 
 
 class ServedModel:
@@ -28,6 +34,8 @@ class ServedModel:
                 f"{artifact.directory}: {self.manifest.recommender} is no recommender for the "
                 f"task {self.task!r}"
             )
+        if isinstance(self.recommender, ListCompleter):
+            _take_index(self.recommender, artifact)
         if isinstance(self.recommender, PreferenceModel):
             self.recommender.score_all(torch.tensor([PAD]))  # its final tables are made once, here
         self.items = _index(artifact, "item", artifact.items)
@@ -43,6 +51,22 @@ class ServedModel:
         return self.items if entity == "item" else self.users
 
 
+def _take_index(recommender: ListCompleter, artifact: Artifact) -> None:
+    """Give the recommender the index over its items, where there is one and faiss to read it."""
+    head = getattr(recommender, "head", None)
+    if artifact.manifest.index is None or not isinstance(head, CatalogueHead):
+        return
+    if faiss_is_here():
+        head.index = artifact.read_index()
+        return
+    _LOG.warning(
+        "%s has an index over its %d items, but faiss is not installed (the extra cpu or gpu): "
+        "every item is scored for every call",
+        artifact.manifest.id,
+        artifact.manifest.num_items,
+    )
+
+
 def _index(artifact: Artifact, entity: Entity, tables: EntityTables) -> EntityIndex:
     """An entity's index; it lies as far from a code as z does (Eq. 1), or, where codes are fixed,
     as z_c does from the mean of the code's entities."""
@@ -50,4 +74,5 @@ def _index(artifact: Artifact, entity: Entity, tables: EntityTables) -> EntityIn
     assignment = artifact.manifest.quantizers.get(entity, {}).get("assignment", "nearest")
     if assignment != "nearest":
         own = tables.embeddings
-    return EntityIndex(artifact.manifest.id, entity, tables, own)
+    views = artifact.views.get(entity)
+    return EntityIndex(artifact.manifest.id, entity, tables, own, views)

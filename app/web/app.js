@@ -1,113 +1,120 @@
-// The page: which models are served, where one is in the categories, and what they can be asked.
+// The shell: which page an address asks for, the navigation, and which models are served.
 
-import { combobox } from "./combo.js";
-import { completing } from "./completing.js";
-import { ask, element, failed, idOf } from "./dom.js";
-import { recommending } from "./recommending.js";
+import { ask, element, failed } from "./dom.js";
+import { noModel } from "./no_model.js";
+import { PAGES, placeOf } from "./pages.js";
 import { address, scopesOf } from "./scopes.js";
-import { scoring } from "./scoring.js";
-import { trail, view } from "./views.js";
+
+const POLL_MS = 5000;
 
 const at = (id) => document.getElementById(id);
-let models = {};
+let models = null;
 let scopes = [];
 let turn = 0;
+let leaving = new AbortController();
 
-function place() {
-  let parts = [];
-  try {
-    parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
-  } catch { /* an address that nobody can read is that of the levels */ }
-  const scope = scopes.find((each) => each.name && each.name === parts[0]);
-  return scope ? [scope, ...parts.slice(1)] : [scopes[0], ...parts];
+const refresh = (moveFocus = false) => show(moveFocus);
+
+// The links are made once: what has the focus keeps it.
+const links = new Map(PAGES.filter((page) => page.text).map((page) => [page.name,
+  element("a", { href: page.name === "overview" ? "#/" : address(null, page.name), text: page.text })]));
+at("pages").append(...links.values());
+
+function navigation(page) {
+  const current = page?.under ?? page?.name;
+  for (const [name, link] of links) {
+    if (name === current) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = links.has(current) ? `${links.get(current).textContent} · COVE` : "COVE";
 }
 
-const inModel = (model, entity) => () =>
-  scopes.find((each) => each.model === models[model] && each.entity === entity);
-
-// What a person can do with the item or user that is shown.
-function offers(scope, entry) {
-  const [text, act] = {
-    [`item ${models.list_completion}`]: ["Add to the list", add],
-    [`item ${models.click_through}`]: ["Add to the items to score", panel.add],
-    [`user ${models.click_through}`]: ["Score clicks of this user", panel.chooseUser],
-    [`user ${models.collaborative_filtering}`]: ["Recommend to this user", recommendTo],
-  }[`${scope.entity} ${scope.model}`] ?? [];
-  return text ? [element("button", { type: "button", text, onclick: () => act(entry) })] : [];
+function scopeLinks(page, current) {
+  const fitting = ["any", "item", "user"].includes(page?.of)
+    ? scopes.filter((scope) => page.of === "any" || scope.entity === page.of) : [];
+  at("scopes").hidden = fitting.length < 2;
+  at("scopes").replaceChildren(...fitting.map((scope) => element("a", { text: scope.label,
+    href: address(scope, page.under ?? page.name), "aria-current": scope === current && "true" })));
 }
 
-async function browse(moveFocus = false) {
-  const [scope, kind, ...rest] = place();
+const panel = (title, ...nodes) => [element("section", { class: "panel" },
+  element("h2", { text: title }), ...nodes)];
+
+const toOverview = () => element("p", {}, element("a", { href: "#/", text: "To the overview" }));
+
+async function nodesOf({ page, scope, parts, name }, signal) {
+  if (!page) return panel("No such page", element("p", { text: `There is no page “${name}”.` }), toOverview());
+  if (page.of && !scopes.length) return [await noModel()];
+  if (page.of === "user" && !scope) {
+    return panel("Users", element("p", { text: "No served model knows users: models for clicks and "
+      + "for recommendations do." }), toOverview());
+  }
+  const { view } = await import(page.module);
+  return view({ scope, scopes, models, parts, signal, refresh });
+}
+
+async function show(moveFocus = false) {
+  const place = placeOf(location.hash, scopes);
   const mine = (turn += 1);
   const focused = document.activeElement;
-  const steps = trail(scope, kind, ...rest);
-  at("trail").replaceChildren(...steps.flatMap(([href, text], step) => {
-    const last = step === steps.length - 1;
-    return [step ? " › " : "", element("a", { href, text, "aria-current": last && "page" })];
-  }));
-  at("scopes").hidden = scopes.length < 2;
-  at("scopes").replaceChildren(...scopes.map((each) => element("a", { href: address(each),
-    text: each.label, "aria-current": each === scope && "true" })));
-  at("find-label").textContent = scope.entity === "user" ? "Find a user" : "Find an item";
-  at("find").placeholder = scope.entity === "user" ? "Id" : "Title or id";
+  leaving.abort();
+  leaving = new AbortController();
+  navigation(place.page);
+  scopeLinks(place.page, place.scope);
+  at("page").setAttribute("aria-busy", "true");
+  let nodes;
   try {
-    const nodes = await view(scope, kind, offers, ...rest);
-    if (mine !== turn) return;
-    at("view").replaceChildren(...nodes);
-    // whoever went on to another field, or has begun to type, while the answer was on its way stays
-    const active = document.activeElement;
-    if (moveFocus && [focused, document.body].includes(active) && !active.value) {
-      const heading = at("view").querySelector("h3") ?? at("browse-title");
-      heading.tabIndex = -1;
-      heading.focus({ preventScroll: true });
-      at("browse-title").scrollIntoView({ block: "nearest" });
-    }
+    nodes = await nodesOf(place, leaving.signal);
   } catch (error) {
-    if (mine === turn) at("view").replaceChildren(failed(error));
+    nodes = panel("This cannot be shown", failed(error), toOverview());
   }
+  if (mine !== turn) return;
+  at("page").replaceChildren(...nodes);
+  at("page").removeAttribute("aria-busy");
+  if (moveFocus) giveFocus(focused);
 }
 
-function showEmpty(error) {
-  models = {};
-  at("content").hidden = true;
-  at("empty").hidden = false;
-  at("model").textContent = "";
-  at("empty-title").textContent = error.status === 503 ? "No model is served" : "No answer";
-  const [sentence, command] = error.message.split(/(?<=train one with): /);
-  at("empty-reason").replaceChildren(command ? `${sentence}:` : sentence,
-    ...(command ? [element("pre", {}, element("code", { text: command }))] : []));
+// The heading, or what a page asks for (data-focus). Whoever went on to another field, or has begun to type, while the answer was on its way stays.
+function giveFocus(focused) {
+  const active = document.activeElement;
+  if (![focused, document.body].includes(active) || active.value) return;
+  const asked = at("page").querySelector("[data-focus]");
+  if (asked) {
+    delete asked.dataset.focus;
+    asked.focus();
+    return;
+  }
+  const heading = at("page").querySelector("h2");
+  heading.tabIndex = -1;
+  heading.focus({ preventScroll: true });
+  scrollTo(0, 0);
 }
 
 async function watch() {
+  let found = {};
+  let problems = "";
   try {
     const ready = await ask("/readyz");
-    at("empty").hidden = true;
-    at("content").hidden = false;
-    at("problems").hidden = !ready.problems;
-    at("problems").textContent = Object.values(ready.problems ?? {}).join(" ");
-    if (JSON.stringify(ready.models) !== JSON.stringify(models)) {
-      models = ready.models;
-      scopes = scopesOf(models);
-      at("model").textContent = `${Object.keys(models).length > 1 ? "Models" : "Model"} `
-        + Object.values(models).join(" and ");
-      at("completing").hidden = !models.list_completion;
-      at("scoring").hidden = !models.click_through;
-      at("recommending").hidden = !models.collaborative_filtering;
-      await browse();
-    }
+    found = ready.models;
+    problems = Object.values(ready.problems ?? {}).join(" ");
   } catch (error) {
-    showEmpty(error);
+    if (error.status === 0) problems = error.message;
   }
-  setTimeout(watch, 5000);
+  at("problems").hidden = !problems;
+  if (at("problems").textContent !== problems) at("problems").textContent = problems;
+  // a server that is gone for a moment takes nothing away that is shown
+  const gone = problems && !Object.keys(found).length && models;
+  if (!gone && JSON.stringify(found) !== JSON.stringify(models)) {
+    models = found;
+    scopes = scopesOf(models);
+    await show();
+  }
+  setTimeout(watch, POLL_MS);
 }
 
-const add = completing(inModel("list_completion", "item"));
-const panel = scoring(inModel("click_through", "item"), inModel("click_through", "user"));
-const recommendTo = recommending(inModel("collaborative_filtering", "item"),
-  inModel("collaborative_filtering", "user"));
-combobox(at("find"), () => place()[0], (entry) => {
-  const [scope] = place();
-  location.hash = address(scope, scope.entity, idOf(entry));
+at("skip").addEventListener("click", (event) => {
+  event.preventDefault();  // its address would be taken for a page
+  at("main").focus();
 });
-addEventListener("hashchange", () => scopes.length && browse(true));
+addEventListener("hashchange", () => models && show(true));
 watch();

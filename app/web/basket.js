@@ -1,9 +1,11 @@
 // The items that a person has put together, as chips that can be removed.
 
-import { element, entryLink, idOf, named } from "./dom.js";
+import { element, entryLink, idOf, named, quiet } from "./dom.js";
 
-export function basket(list, empty, input, scope) {
+export function basket(label, whenEmpty, input, scope) {
   const chosen = [];
+  const list = element("ul", { class: "chips", "aria-label": label });
+  const empty = quiet(whenEmpty);
 
   const show = () => {
     empty.hidden = chosen.length > 0;
@@ -30,5 +32,5 @@ export function basket(list, empty, input, scope) {
   };
 
   show();
-  return { add, clear, ids: () => chosen.map(idOf) };
+  return { add, clear, ids: () => chosen.map(idOf), nodes: [list, empty] };
 }

@@ -2,54 +2,53 @@
 
 import { basket } from "./basket.js";
 import { combobox } from "./combo.js";
-import { codeLink, element, entryLink, failed, many, named, post } from "./dom.js";
+import { codeLink, element, entryLink, many, named, quiet } from "./dom.js";
+import { asking, howMany, searchField } from "./panel.js";
 
-const at = (id) => document.getElementById(id);
-
-// `scope` gives the scope of the model for lists. Returns what puts an item into the list.
+// `scope` gives the scope of the model for lists. Gives the panel, and what puts an item into the list.
 export function completing(scope) {
-  const list = basket(at("chosen"), at("chosen-empty"), at("add"), scope);
+  const search = searchField("add", "Add an item", "Title or id");
+  const list = basket("Your list", "Your list is empty: add items above, or complete it as it is to "
+    + "see the most popular.", search.input, scope);
+  const count = howMany("k", "How many");
 
-  const completed = (answer, total) => {
-    const source = answer.source === "model" ? `Chosen by the model ${answer.model}`
-      : "The most popular items: the model knows none of your list";
-    if (!answer.items.length) return [element("p", { class: "quiet", text: "Nothing is left to give." })];
-    return [
-      element("h3", { text: "It goes on with" }),
-      element("p", { class: "quiet source", "data-source": answer.source, text: source
-        + (total ? ". Beside each code: how many of your items share it." : ".") }),
-      element("ol", { class: "rows" }, ...answer.items.map((item) => element("li", {},
-        element("div", { class: "row-head" }, entryLink(scope(), item),
-          element("button", { type: "button", text: "Add", "aria-label": `Add ${named(item)}`,
-            onclick: () => list.add(item) })),
-        element("span", { class: "quiet", text: answer.source === "model"
-          ? `score ${item.score.toFixed(2)}` : many(item.score, "time") }),
-        ...(item.codes ?? []).map((code, place) => element("span", { class: "quiet shared" },
-          codeLink(scope(), place + 1, code),
-          total ? ` ${item.shared_codes[place + 1]} of ${total}` : ""))))),
-    ];
+  const source = (answer, known) => {
+    if (answer.source !== "model") {
+      return "The most popular items: the model knows none of your list, so popularity answered.";
+    }
+    const unknown = answer.unknown_items.length;
+    return `Chosen by the model ${answer.model}`
+      + (known ? ". Beside each code: how many of your items share it" : "")
+      + (unknown ? `; it does not know ${many(unknown, "of your items", "of your items")}` : "") + ".";
   };
 
-  at("complete").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const button = at("complete").querySelector("[type=submit]");
-    button.disabled = true;
-    at("result").replaceChildren(element("p", { class: "quiet", text: "Completing…" }));
-    try {
-      const items = list.ids();
-      const answer = await post("/complete-list", { items, k: at("k").valueAsNumber, explain: true });
-      at("result").replaceChildren(...completed(answer, items.length - answer.unknown_items.length));
-    } catch (error) {
-      at("result").replaceChildren(failed(error));
-    }
-    button.disabled = false;
-  });
+  const row = (answer, item, known) => element("li", {},
+    element("div", { class: "row-head" }, entryLink(scope(), item),
+      element("button", { type: "button", text: "Add", "aria-label": `Add ${named(item)}`,
+        onclick: () => list.add(item) })),
+    element("span", { class: "quiet", text: answer.source === "model"
+      ? `score ${item.score.toFixed(2)}` : many(item.score, "time") }),
+    ...(item.codes ?? []).map((code, place) => element("span", { class: "quiet shared" },
+      codeLink(scope(), place + 1, code), known ? ` ${item.shared_codes[place + 1]} of ${known}` : "")));
 
-  at("clear").addEventListener("click", () => {
-    at("result").replaceChildren();
-    list.clear();
-  });
+  const completed = (answer, { items }) => {
+    if (!answer.items.length) return [quiet("Nothing is left to give.")];
+    const known = items.length - answer.unknown_items.length;
+    return [element("h4", { text: "It goes on with" }),
+      element("p", { class: "quiet source", "data-source": answer.source, text: source(answer, known) }),
+      element("ol", { class: "rows" }, ...answer.items.map((item) => row(answer, item, known)))];
+  };
 
-  combobox(at("add"), scope, list.add);
-  return list.add;
+  const panel = asking("Complete", "/complete-list", { id: "completing", waiting: "Completing…",
+    fields: [search.node, ...list.nodes],
+    buttons: [...count.nodes, element("button", { type: "button", text: "Clear", onclick: () => {
+      panel.answer.replaceChildren();
+      list.clear();
+    } })],
+    make: () => ({ items: list.ids(), k: count.input.valueAsNumber, explain: true }),
+    show: completed });
+
+  combobox(search.input, scope, list.add);
+  return { add: list.add, node: panel.nodes("Complete a list",
+    "Put items together; the model says what goes on with them.") };
 }

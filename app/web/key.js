@@ -1,4 +1,4 @@
-// The key of a server that needs one: asked for once, kept until the tab is closed.
+// The keys of a server that needs some: asked for once, kept until the tab is closed.
 
 import { element } from "./dom.js";
 
@@ -10,20 +10,24 @@ export const keyHeaders = () => {
 };
 
 // Whether a key was entered; calls that wait at the same time share one question.
-export function enterKey() {
-  asking ??= question(sessionStorage.getItem("cove-key") !== null).finally(() => { asking = null; });
+export function enterKey(title = "This server needs a key", refused = "That was not its key.") {
+  asking ??= question(title, sessionStorage.getItem("cove-key") !== null && refused)
+    .finally(() => { asking = null; });
   return asking;
 }
 
-const question = (wrong) => new Promise((resolve) => {
+const question = (title, refused) => new Promise((resolve) => {
   const field = element("input", { type: "password", required: true, autocomplete: "off" });
   const dialog = element("dialog", { class: "key", "aria-labelledby": "key-title" },
     element("form", { method: "dialog" },
-      element("h2", { id: "key-title", text: "This server needs a key" }),
-      wrong ? element("p", { class: "error", role: "alert", text: "That was not its key." }) : null,
+      element("h2", { id: "key-title", text: title }),
+      refused ? element("p", { class: "error", role: "alert", text: refused }) : null,
       element("label", {}, element("span", { text: "Key " }), field),
       element("div", { class: "row" },
-        element("button", { class: "primary", text: "Use this key" }))));
+        element("button", { class: "primary", text: "Use this key" }),
+        element("button", { type: "button", text: "Cancel",
+          onclick: () => { field.value = ""; dialog.close(); } }))));
+  dialog.addEventListener("cancel", () => { field.value = ""; });
   dialog.addEventListener("close", () => {
     if (field.value) sessionStorage.setItem("cove-key", field.value.trim());
     dialog.remove();

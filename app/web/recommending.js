@@ -1,13 +1,16 @@
 // The panel that recommends items to a user.
 
 import { combobox } from "./combo.js";
-import { codeLink, element, entryLink, failed, many, post } from "./dom.js";
+import { codeLink, element, entryLink, many, quiet } from "./dom.js";
+import { codesIn } from "./measures.js";
+import { asking, howMany, searchField } from "./panel.js";
 
-const at = (id) => document.getElementById(id);
-
-// `items` and `users` give the scopes of the model for recommendations. Returns what takes a user
-// as the one to recommend to.
+// `items` and `users` give the scopes of the model for recommendations. Gives the panel, and what
+// takes a user as the one to recommend to; that gives what is to be used next.
 export function recommending(items, users) {
+  const who = searchField("reader", "Whom to recommend to", "Id", true);
+  const count = howMany("count", "Number of items");
+
   const near = (seen) => element("span", { class: "quiet" }, "close to ",
     ...seen.flatMap((each, place) => [place ? " · " : "", entryLink(items(), each)]));
 
@@ -23,38 +26,29 @@ export function recommending(items, users) {
     if (!answer.known_user) {
       return [`The model does not know the user ${answer.user}: the most popular items.`];
     }
-    const codes = answer.user_codes.flatMap((code, place) => [" ", codeLink(users(), place + 1, code)]);
     return [`Chosen by the model ${answer.model} for `, entryLink(users(), { user: answer.user }),
-      ...codes, ". ", answer.seen === "not_kept"
+      ...codesIn(users(), answer.user_codes).flatMap((code) => [" ", code]),
+      ". ", answer.seen === "not_kept"
         ? "It does not keep what users have: some of it may be among these."
         : "Beside each code: how many of the user's items share it."];
   };
 
   const recommended = (answer) => answer.items.length ? [
-    element("h3", { text: "Recommended" }),
+    element("h4", { text: "Recommended" }),
     element("p", { class: "quiet source", "data-source": answer.source }, ...source(answer)),
     element("ol", { class: "rows" }, ...answer.items.map((item) => row(item, answer.known_user))),
-  ] : [element("p", { class: "quiet", text: "Nothing is left to give." })];
+  ] : [quiet("Nothing is left to give.")];
 
-  at("recommend").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const button = at("recommend").querySelector("[type=submit]");
-    button.disabled = true;
-    at("recommended").replaceChildren(element("p", { class: "quiet", text: "Recommending…" }));
-    try {
-      const answer = await post("/recommend-items",
-        { user: at("reader").value.trim(), k: at("count").valueAsNumber, explain: true });
-      at("recommended").replaceChildren(...recommended(answer));
-    } catch (error) {
-      at("recommended").replaceChildren(failed(error));
-    }
-    button.disabled = false;
-  });
+  const panel = asking("Recommend", "/recommend-items", { id: "recommending", waiting: "Recommending…",
+    fields: [who.node], buttons: [...count.nodes, null],
+    make: () => ({ user: who.input.value.trim(), k: count.input.valueAsNumber, explain: true }),
+    show: recommended });
 
   const chooseUser = ({ user }) => {
-    at("reader").value = user;
-    at("recommend").querySelector("[type=submit]").focus();
+    who.input.value = user;
+    return panel.submit;
   };
-  combobox(at("reader"), users, chooseUser);
-  return chooseUser;
+  combobox(who.input, users, (entry) => chooseUser(entry).focus());
+  return { chooseUser, node: panel.nodes("Recommend to a user",
+    "What the user had in training is left out.") };
 }

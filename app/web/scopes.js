@@ -9,7 +9,7 @@ const TASKS = [
 
 export function scopesOf(models) {
   const scope = (entity, name, label) => ({ task, of, seen }, place, all) => ({
-    entity, seen, model: models[task], name: name(of, place),
+    task, entity, seen, model: models[task], name: name(of, place),
     label: all.length > 1 ? `${label} of ${of}` : label });
   const served = TASKS.filter(({ task }) => models[task]);
   return [
@@ -26,6 +26,6 @@ export const call = (scope, path, parameters = {}) =>
 export const codesCall = (scope, path, parameters = {}) =>
   call(scope, `/codes${path}`, { ...parameters, entity: scope.entity });
 
-// The address of a view of a scope.
+// The address of a page of a scope; of a page about none with null.
 export const address = (scope, ...parts) =>
-  `#/${[scope.name, ...parts].filter((part) => part !== "").map(encodeURIComponent).join("/")}`;
+  `#/${[scope?.name ?? "", ...parts].filter((part) => part !== "").map(encodeURIComponent).join("/")}`;

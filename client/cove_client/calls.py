@@ -20,7 +20,7 @@ class Call(Generic[AnswerT]):
     """One request. What is None in `query` and `body` is not sent."""
 
     answer: type[AnswerT]
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "PUT"]
     path: str
     query: Mapping[str, Any] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
@@ -114,10 +114,16 @@ def levels(*, entity: Entity = "item", model: str | None = None) -> Call[browsin
     return _get(browsing.Levels, "/codes", entity=entity, model=model)
 
 
+def tree(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.CodeTree]:
+    """Every code of every level."""
+    return _get(browsing.CodeTree, "/codes/tree", entity=entity, model=model)
+
+
 def codes(
     level: int,
     *,
-    sort: Literal["code", "size", "popularity"] = "code",
+    sort: Literal["code", "size", "popularity", "closeness"] = "code",
+    order: Literal["ascending", "descending"] | None = None,
     examples: int = 3,
     limit: int | None = None,
     offset: int = 0,
@@ -126,8 +132,8 @@ def codes(
 ) -> Call[browsing.Codes]:
     """The codes of a level."""
     return _get(
-        browsing.Codes, f"/codes/{level}", sort=sort, examples=examples, limit=limit,
-        offset=offset, entity=entity, model=model,
+        browsing.Codes, f"/codes/{level}", sort=sort, order=order, examples=examples,
+        limit=limit, offset=offset, entity=entity, model=model,
     )  # fmt: skip
 
 
@@ -136,6 +142,32 @@ def code(
 ) -> Call[browsing.CodeDetail]:
     """One code with its place in the tree."""
     return _get(browsing.CodeDetail, f"/codes/{level}/{code}", entity=entity, model=model)
+
+
+def label_code(
+    level: int, code: int, label: str, *, entity: Entity = "item", model: str | None = None
+) -> Call[browsing.CodeDetail]:
+    """Name a code; an empty label takes the name away. Needs the admin key."""
+    query = _given(entity=entity, model=model)
+    path = f"/codes/{level}/{code}/label"
+    return Call(browsing.CodeDetail, "PUT", path, query, {"label": label})
+
+
+def quality(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.Quality]:
+    """How far the codes agree with the true categories."""
+    return _get(browsing.Quality, "/codes/quality", entity=entity, model=model)
+
+
+def entity_map(
+    *, limit: int = 100_000, entity: Entity = "item", model: str | None = None
+) -> Call[browsing.Map]:
+    """Items or users as points in the plane, the most popular first."""
+    return _get(browsing.Map, "/map", limit=limit, entity=entity, model=model)
+
+
+def labels(*, entity: Entity = "item", model: str | None = None) -> Call[browsing.CodeLabels]:
+    """Every name that people gave to codes of a model."""
+    return _get(browsing.CodeLabels, "/codes/labels", entity=entity, model=model)
 
 
 def code_items(
@@ -207,6 +239,14 @@ def models() -> Call[records.Models]:
 def model(model: str) -> Call[records.ModelDetail]:
     """One model with its manifest."""
     return _get(records.ModelDetail, f"/models/{_part(model)}")
+
+
+def diff(
+    model: str, other: str, *, entity: Entity = "item", k: int = 10, moves: int = 20
+) -> Call[records.ModelDiff]:
+    """How entities moved between codes of two models, and how far both answer alike."""
+    path = f"/models/{_part(model)}/diff/{_part(other)}"
+    return _get(records.ModelDiff, path, entity=entity, k=k, moves=moves)
 
 
 def compare(model: str, *, k: int = 10) -> Call[records.ShadowComparison]:

@@ -92,3 +92,37 @@ class Health(Answer):
     model: str | None = None
     models: dict[str, str] | None = None
     problems: dict[str, str] | None = None
+
+
+class Move(Answer):
+    """Entities of a code that went to a code of the other model which is not its match."""
+
+    code: int
+    matched_code: int | None
+    other_code: int
+    entities: int
+
+
+class LevelDiff(Answer):
+    """The same level of two models; pairs of values are the model's and the other's."""
+
+    level: int
+    sizes: list[int]
+    used: list[int]
+    perplexity: list[float]
+    stayed: float | None
+    adjusted_rand_index: float | None
+    moves: list[Move]
+
+
+class ModelDiff(Answer):
+    """How two models differ."""
+
+    model: str
+    other: str
+    entity: Literal["item", "user"]
+    in_both: int
+    only_in_model: int
+    only_in_other: int
+    levels: list[LevelDiff]
+    answers: ShadowComparison | None

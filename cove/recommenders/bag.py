@@ -106,16 +106,25 @@ class Bag(ListCompleter):
         mean = total / kept.sum(dim=1, keepdim=True).clamp(min=1)
         return F.dropout(self.norm(mean), self.settings.dropout, self.training)
 
+    def query_states(self, inputs: Tensor) -> Tensor | None:
+        if self._has_linear_part():
+            return None
+        return self._states(last_items(inputs, self.settings.max_length), self.items.all())
+
     def _scores_per_list(self, length: int, k: int) -> int:
         return self.items.num_entities + NUM_SPECIAL
 
     def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         table = self.items.all()
         given = last_items(inputs, self.settings.max_length)
-        scores = self.head(self._states(given, table), table)
-        if self.settings.linear and len(self.linear_weights):
-            scores = scores.addcmul(self._linear_scores(given), self.linear_scale)
+        states = self._states(given, table)
+        if not self._has_linear_part():
+            return self.head.top(states, table, k, barred)
+        scores = self.head(states, table).addcmul(self._linear_scores(given), self.linear_scale)
         return top_items(barred.bar(scores), k)
+
+    def _has_linear_part(self) -> bool:
+        return self.settings.linear and len(self.linear_weights) > 0
 
     def _linear_scores(self, inputs: Tensor) -> Tensor:
         """Σ W_ij over the distinct items i of lists [B, L]: [B, N]."""

@@ -97,6 +97,11 @@ class ListCompleter(Recommender):
     def predict(self, batch: ListBatch) -> Prediction:
         """The training loss of a batch, L_rec."""
 
+    def query_states(self, inputs: Tensor) -> Tensor | None:
+        """What the head is first asked for when lists [B, L] are completed, states [M, D]; None
+        where an item's score is no product with a state, or more than that."""
+        return None
+
     @abstractmethod
     def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         """Complete lists [B, L], never by an item that is barred."""

@@ -68,11 +68,10 @@ class Bert4Rec(NextItemCompleter):
         wanted = tokens.gather(1, places)[chosen]
         return Prediction(self.head.loss(output, table, wanted), output, wanted)
 
-    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+    def next_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         masked = F.pad(tokens, (0, 1)).scatter(1, sizes, MASK)
-        states = self.encoder(masked, F.embedding(masked, table), sizes)
-        scores: Tensor = self.head(states.squeeze(1), table)
-        return scores
+        states: Tensor = self.encoder(masked, F.embedding(masked, table), sizes)
+        return states.squeeze(1)
 
 
 def places_of(marked: Tensor) -> tuple[Tensor, Tensor]:

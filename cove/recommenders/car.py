@@ -148,7 +148,6 @@ class Car(NextItemCompleter):
             loss = -F.logsigmoid((output * apart).sum(dim=1) + bias).sum() / max(1, len(wanted))
         return Prediction(loss, output, wanted)
 
-    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+    def next_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         tokens = F.pad(tokens, (0, max(0, 1 - tokens.shape[1])), value=PAD)
-        scores: Tensor = self.head(last_states(self.encode(tokens, table), sizes), table)
-        return scores
+        return last_states(self.encode(tokens, table), sizes)

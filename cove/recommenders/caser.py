@@ -153,9 +153,8 @@ class Caser(NextItemCompleter):
         products = torch.einsum("md,mkd->mk", states, F.embedding(items, table))
         return products + self.head.bias[items - NUM_SPECIAL]
 
-    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+    def next_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         window = self.settings.window
         place = sizes + torch.arange(window, device=tokens.device)  # in `tokens` once it is padded
         given = F.pad(tokens, (window, 0), value=PAD).gather(1, place)  # [B, L]
-        scores: Tensor = self.head(self._states(given, table), table)
-        return scores
+        return self._states(given, table)

@@ -1,6 +1,6 @@
 """The head that scores a whole catalogue, and its cross-entropy without a whole score matrix.
 
-D dimensions, N items, M predicted positions.
+D dimensions, N items, M predicted positions, C candidates of each.
 """
 
 from typing import Any
@@ -9,10 +9,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cove.vocabulary import NUM_SPECIAL
+from cove.item_index import ItemIndex
+from cove.retrieval import Barred, top_items
+from cove.vocabulary import NUM_SPECIAL, PAD
 
 _SCORES_AT_ONCE = 1 << 19
 """Scores of a block of positions on a CPU: two megabytes, so that they stay in its cache."""
+
+
+_CANDIDATES_AT_MOST = 1 << 15
+"""Above it scoring the whole catalogue is no slower than looking up each candidate's embedding."""
 
 
 class CatalogueHead(nn.Module):
@@ -21,6 +27,8 @@ class CatalogueHead(nn.Module):
     def __init__(self, num_items: int) -> None:
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(num_items))
+        self.index: ItemIndex | None = None
+        """Where given, it proposes the items that `top` scores, in the place of all."""
 
     @torch.no_grad()
     def start_from_popularity(self, counts: Tensor) -> None:
@@ -34,6 +42,49 @@ class CatalogueHead(nn.Module):
     def forward(self, states: Tensor, table: Tensor) -> Tensor:
         """Scores [M, N] of states [M, D], given the table [NUM_SPECIAL + N, D]."""
         return torch.addmm(self.bias, states, table[NUM_SPECIAL:].t())
+
+    def top(self, states: Tensor, table: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        """The k best items for states [M, D] but for what is barred from each: indices and scores
+        [M, k], as `top_items` gives them.
+
+        With an index the best of those that it proposes; of an allowed few, all are scored.
+        """
+        if self.index is None:
+            return self._exact_top(states, table, k, barred)
+        if barred.mask is not None:
+            allowed = barred.allowed(_CANDIDATES_AT_MOST)
+            if allowed is None:
+                return self._exact_top(states, table, k, barred)
+            candidates = allowed.expand(len(states), -1)
+            return self._top_of(candidates, states, table, k, barred)
+        wanted = self.index.candidates_for(k) + barred.indices.shape[1]
+        if wanted > min(_CANDIDATES_AT_MOST, len(self.bias)):
+            return self._exact_top(states, table, k, barred)
+        candidates = self.index.propose(states, wanted)
+        indices, values = self._top_of(candidates, states, table, k, barred)
+        short = (~(values[:, -1] > -torch.inf)).nonzero().flatten()  # and what is no number
+        if len(short):
+            indices[short], values[short] = self._exact_top(
+                states[short], table, k, barred.of(short)
+            )
+        return indices, values
+
+    def _exact_top(
+        self, states: Tensor, table: Tensor, k: int, barred: Barred
+    ) -> tuple[Tensor, Tensor]:
+        return top_items(barred.bar(self(states, table)), k)
+
+    def _top_of(
+        self, candidates: Tensor, states: Tensor, table: Tensor, k: int, barred: Barred
+    ) -> tuple[Tensor, Tensor]:
+        """The k best of `candidates` [M, C], indices of items, PAD where there are fewer."""
+        products = torch.einsum("md,mcd->mc", states, F.embedding(candidates, table))
+        scores = products + self.bias[(candidates - NUM_SPECIAL).clamp(min=0)]
+        scores.masked_fill_(barred.bars(candidates), -torch.inf)
+        values, places = scores.topk(min(k, scores.shape[1]), dim=1)
+        missing = k - values.shape[1]
+        indices = F.pad(candidates.gather(1, places), (0, missing), value=PAD)
+        return indices, F.pad(values, (0, missing), value=-torch.inf)
 
     def loss(self, states: Tensor, table: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy of states [M, D] against the items `targets` [M]; 0 where M is 0."""

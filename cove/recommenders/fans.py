@@ -59,6 +59,10 @@ class SlotCompleter(ListCompleter):
     def scores(self, states: Tensor, table: Tensor) -> Tensor:
         """Scores [M, N] of all items for states [M, D]; table: [NUM_SPECIAL + N, D]."""
 
+    def top(self, states: Tensor, table: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        """The k best items for states [M, D] but for what is barred from each, [M, k] twice."""
+        return top_items(barred.bar(self.scores(states, table)), k)
+
     def input_table(self, table: Tensor) -> Tensor:
         """What the encoder reads in the place of the embeddings of all indices, `table`."""
         return table
@@ -106,17 +110,21 @@ class SlotCompleter(ListCompleter):
     def _num_slots(self, length: int) -> int:
         return min(max(length, self.settings.min_slots), self.settings.max_length // 2)
 
-    def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+    def _slots(self, inputs: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+        """States [B, S, D] of the slots of lists [B, L], and which of them are asked, [B, S]."""
         inputs = last_items(inputs, self.settings.max_length // 2)
         sizes = (inputs != PAD).sum(dim=1, keepdim=True)
         num_slots = sizes.clamp(self.settings.min_slots, self.settings.max_length // 2)
         slot = torch.arange(int(num_slots.max()), device=inputs.device)
         slots = torch.where(slot < num_slots, MASK, PAD)  # [B, S]
-        table = self.items.all()
         states = self._encode(ListBatch(inputs, slots), table)[:, inputs.shape[1] :]
-        asked = slots == MASK
-        indices = slots.new_full((*slots.shape, k), PAD)  # [B, S, k]
-        values = states.new_full((*slots.shape, k), -torch.inf)
+        return states, slots == MASK
+
+    def _complete(self, inputs: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        table = self.items.all()
+        states, asked = self._slots(inputs, table)
+        indices = inputs.new_full((*asked.shape, k), PAD)  # [B, S, k]
+        values = states.new_full((*asked.shape, k), -torch.inf)
         owners = asked.nonzero()[:, 0]  # [M], the list of each slot
         indices[asked], values[asked] = self._best(states[asked], table, k, barred, owners)
         return read_depth_first(indices, values, k)
@@ -127,7 +135,7 @@ class SlotCompleter(ListCompleter):
         """The k best items of each slot, [M, k], of states [M, D] of the lists `owners` [M]."""
         size = max(_FEWEST_SLOTS, scores_at_once(states.device) // len(table))
         parts = [
-            top_items(barred.of(lists).bar(self.scores(some, table)), k)
+            self.top(some, table, k, barred.of(lists))
             for some, lists in zip(
                 torch.split(states, size), torch.split(owners, size), strict=True
             )
@@ -155,6 +163,13 @@ class Fans(SlotCompleter):
     def scores(self, states: Tensor, table: Tensor) -> Tensor:
         scores: Tensor = self.head(states, table)
         return scores
+
+    def query_states(self, inputs: Tensor) -> Tensor:
+        states, asked = self._slots(inputs, self.items.all())
+        return states[asked]
+
+    def top(self, states: Tensor, table: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        return self.head.top(states, table, k, barred)
 
 
 def read_depth_first(indices: Tensor, values: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -81,7 +81,6 @@ class Gru4Rec(NextItemCompleter):
         output, wanted = self._states(tokens, table)[known], following[known]  # [M, D], [M]
         return Prediction(self.head.loss(output, table, wanted), output, wanted)
 
-    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+    def next_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         tokens = F.pad(tokens, (0, max(0, 1 - tokens.shape[1])), value=PAD)
-        scores: Tensor = self.head(last_states(self._states(tokens, table), sizes), table)
-        return scores
+        return last_states(self._states(tokens, table), sizes)

@@ -14,8 +14,9 @@ from torch import Tensor
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.recommenders.base import ListCompleter, last_items, whole_lists
+from cove.recommenders.catalogue import CatalogueHead
 from cove.recommenders.transformer import at_places
-from cove.retrieval import Barred, top_items
+from cove.retrieval import Barred
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -27,28 +28,34 @@ class NextItemCompleter(ListCompleter):
     step's scores, so that 1 ranks the whole catalogue once.
     """
 
+    head: CatalogueHead
+
     def __init__(self, items: EntityEmbedding, max_length: int, max_generated: int) -> None:
         super().__init__()
         self.items = items
         self.max_length, self.max_generated = max_length, max_generated
 
     @abstractmethod
-    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
-        """Scores [B, N] of the item behind each list.
+    def next_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+        """States [B, D] that the head scores the item behind each list by.
 
-        They are new: the caller may change them. tokens: [B, L], PAD on the right, L perhaps 0;
-        sizes: [B, 1], items of each list, perhaps 0; table: [NUM_SPECIAL + N, D], the embeddings of
-        all indices.
+        tokens: [B, L], PAD on the right, L perhaps 0; sizes: [B, 1], items of each list, perhaps 0;
+        table: [NUM_SPECIAL + N, D], the embeddings of all indices.
         """
 
-    def step_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Callable[[int], Tensor]:
-        """Gives the scores [B, N] behind each list and its first s guesses, asked for with s from 0
+    def step_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Callable[[int], Tensor]:
+        """Gives the states [B, D] behind each list and its first s guesses, asked for with s from 0
         on; the guesses stand in `tokens` [B, L + steps] by then.
 
         A recommender that need not read a list again for each guess has its own.
         """
         longest = int(sizes.max())
-        return lambda step: self.next_scores(tokens[:, : longest + step], sizes + step, table)
+        return lambda step: self.next_states(tokens[:, : longest + step], sizes + step, table)
+
+    def query_states(self, inputs: Tensor) -> Tensor:
+        tokens = last_items(inputs, max(1, self.max_length - 1))
+        sizes = (tokens != PAD).sum(dim=1, keepdim=True)
+        return self.next_states(F.pad(tokens, (0, 1)), sizes, self.items.all())
 
     def _scores_per_list(self, length: int, k: int) -> int:
         return self.items.num_entities + NUM_SPECIAL + (length + k) * self.items.dimensions
@@ -57,12 +64,12 @@ class NextItemCompleter(ListCompleter):
         steps = min(k, self.max_generated)
         tokens = F.pad(last_items(inputs, max(1, self.max_length - steps)), (0, steps))
         sizes = (tokens != PAD).sum(dim=1, keepdim=True)  # [B, 1]
-        score = self.step_scores(tokens, sizes, self.items.all())
+        table = self.items.all()
+        states = self.step_states(tokens, sizes, table)
         chosen, scores = [], []
         for step in range(steps):
-            ranked = barred.bar(score(step))
             wanted = 1 if step < steps - 1 else k - step  # the last step ranks all that is left
-            best, values = top_items(ranked, wanted)
+            best, values = self.head.top(states(step), table, wanted, barred)
             barred = barred.also(best)
             tokens.scatter_(1, sizes + step, best[:, :1])
             chosen.append(best)

@@ -83,18 +83,17 @@ class SasRec(NextItemCompleter):
         """The score [M] of one item [M] for each state [M, D]."""
         return (states * F.embedding(items, table)).sum(dim=1) + self.head.bias[items - NUM_SPECIAL]
 
-    def next_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
+    def next_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         tokens = F.pad(tokens, (0, max(0, 1 - tokens.shape[1])), value=PAD)
         last = (sizes - 1).clamp(min=0)
-        states = self.encoder(tokens, F.embedding(tokens, table), last).squeeze(1)
-        scores: Tensor = self.head(states * (sizes > 0), table)  # an empty list has biases alone
-        return scores
+        states: Tensor = self.encoder(tokens, F.embedding(tokens, table), last).squeeze(1)
+        return states * (sizes > 0)  # an empty list has biases alone
 
-    def step_scores(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Callable[[int], Tensor]:
+    def step_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Callable[[int], Tensor]:
         longest = max(1, int(sizes.max()))
         memory = self.encoder.memory(len(tokens), tokens.shape[1])
 
-        def scores(step: int) -> Tensor:
+        def behind(step: int) -> Tensor:
             last = (sizes + step - 1).clamp(min=0)
             places = (
                 last
@@ -103,11 +102,10 @@ class SasRec(NextItemCompleter):
             )
             embedded = F.embedding(tokens.gather(1, places), table)
             states = self.encoder.read(embedded, places, memory[..., : longest + step, :])
-            state = states if step else at_places(states, last)
-            found: Tensor = self.head(state.squeeze(1) * (sizes + step > 0), table)
-            return found
+            state: Tensor = states if step else at_places(states, last)
+            return state.squeeze(1) * (sizes + step > 0)
 
-        return scores
+        return behind
 
 
 def draw_negatives(lists: Tensor, number: int, num_items: int) -> Tensor:

@@ -25,7 +25,7 @@ def test_the_answers_used_last_are_kept_up_to_a_size() -> None:
                 made.append(key)
                 return key.encode() * size
 
-            return await cache.get(key, make)
+            return await cache.get(lambda: key, make)
 
         for key in "abacab":  # b is the one used longest ago when c comes
             assert await answer(key) == key.encode() * 4
@@ -37,6 +37,19 @@ def test_the_answers_used_last_are_kept_up_to_a_size() -> None:
         assert len(made) == 6
 
     asyncio.run(ask())
+
+
+def test_a_cache_that_is_off_does_not_ask_what_an_answer_is_kept_by() -> None:
+    async def ask() -> bytes:
+        async def make() -> bytes:
+            return b"made"
+
+        def name() -> str:
+            raise AssertionError("the name of an answer costs as much as reading the request")
+
+        return await AnswerCache(0).get(name, make)
+
+    assert asyncio.run(ask()) == b"made"
 
 
 def test_a_cache_is_off_by_default_and_never_gives_another_models_answer(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ def test_the_levels_are_those_of_the_manifest(client: TestClient, artifact: Arti
     answer = get(client, "/codes")
     assert answer["model"] == artifact.manifest.id
     for found, use in zip(answer["levels"], artifact.manifest.code_use["item"], strict=True):
-        assert found == {**use.model_dump(), "items": NUM_ITEMS}
+        assert found == {**use.model_dump(), "items": NUM_ITEMS, "labelled": 0}
 
 
 def test_the_codes_of_a_level_hold_every_item_once(client: TestClient, artifact: Artifact) -> None:

@@ -133,11 +133,13 @@ def test_the_pages_ask_nothing_of_other_hosts(client: TestClient) -> None:
 def test_the_description_documents_every_call_and_its_problems(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     assert set(schema["paths"]) == {
-        "/complete-list", "/score-clicks", "/codes", "/codes/{level}", "/codes/{level}/{code}",
+        "/complete-list", "/score-clicks", "/codes", "/codes/labels", "/codes/tree",
+        "/codes/{level}", "/codes/{level}/{code}", "/codes/{level}/{code}/label",
         "/codes/{level}/{code}/items", "/items", "/items/{item}", "/users", "/users/{user}",
         "/runs", "/runs/{run_id}", "/runs/{run_id}/metrics", "/models", "/models/{model_id}",
         "/models/{model_id}/card", "/livez", "/readyz", "/recommend-items",
         "/models/rollback", "/models/{model_id}/activate", "/models/{model_id}/compare", "/metrics",
+        "/map", "/codes/quality", "/models/{model_id}/diff/{other_id}",
     }  # fmt: skip
     assert {"Problem", "FieldError"} <= schema["components"]["schemas"].keys()
     assert "HTTPValidationError" not in schema["components"]["schemas"]

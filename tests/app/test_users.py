@@ -29,7 +29,7 @@ def test_the_levels_of_users_are_their_own(click_client: TestClient) -> None:
     answer = get(click_client, "/codes?entity=user")
     manifest = get(click_client, f"/models/{answer['model']}")["manifest"]
     for found, use in zip(answer["levels"], manifest["code_use"]["user"], strict=True):
-        assert found == {**use, "users": NUM_USERS}
+        assert found == {**use, "users": NUM_USERS, "labelled": 0}
     assert answer["entity"] == "user"
     items = get(click_client, "/codes")
     assert items["entity"] == "item"
@@ -95,7 +95,9 @@ def test_a_user_is_found_by_id(click_client: TestClient, users: EntityTables, us
     row = USER_IDS.index(answer["user"])
     assert answer["codes"] == users.codes[row].tolist()
     assert answer["popularity"] == NUM_USERS - row
-    assert answer.keys() == {"model", "user", "popularity", "codes", "similar"}
+    assert answer.keys() == {
+        "model", "user", "popularity", "codes", "labels", "similar", "history",
+    }  # fmt: skip
 
 
 def test_similar_users_are_those_of_the_largest_cosine(

@@ -46,10 +46,13 @@ def test_every_call_of_the_server_is_a_call_of_the_client(address: str) -> None:
     patterns = {path: re.compile(re.sub(r"{\w+}", "[^/]+", path)) for path in paths}
     made = [
         calls.complete_list([1]), calls.score_clicks(1, [1]), calls.recommend_items(1),
-        calls.levels(), calls.codes(1), calls.code(1, 2), calls.code_items(1, 2),
+        calls.levels(), calls.labels(), calls.tree(), calls.codes(1), calls.code(1, 2),
+        calls.code_items(1, 2), calls.label_code(1, 2, "name"), calls.quality(),
+        calls.entity_map(),
         calls.item(1), calls.search_items(), calls.user(1), calls.search_users(),
         calls.runs(), calls.run("a"), calls.run_metrics("a"), calls.models(), calls.model("a"),
-        calls.compare("a"), calls.activate("a"), calls.rollback(), calls.ready(),
+        calls.diff("a", "b"), calls.compare("a"), calls.activate("a"), calls.rollback(),
+        calls.ready(),
     ]  # fmt: skip
     called = {
         path

@@ -85,11 +85,33 @@ def test_models_are_compared_and_switched_with_the_admin_key_alone(
             call(other)
     with Client(address, key=ADMIN_KEY) as admin:
         assert admin.compare(other, k=3).calls
+        assert cove.diff(active, other, moves=1).levels[0].sizes == [12, 12]
         assert admin.activate(other).active
         assert cove.complete_list([1]).model == other
         assert admin.rollback().id == active
         with pytest.raises(ProblemError, match="409 Conflict: no model was active before"):
             admin.rollback()
+
+
+def test_a_model_is_seen_as_a_whole(cove: Client) -> None:
+    found = cove.quality()
+    assert found.quality is not None
+    assert found.quality.levels[0].sets[0].codes == "learned"
+    assert cove.quality(entity="user").quality is None
+    points = cove.entity_map(limit=5)
+    assert points.total > len(points.ids) == len(points.x) == len(points.codes[0]) == 5
+
+
+def test_a_code_is_named_with_the_admin_key_alone(cove: Client, address: str) -> None:
+    with pytest.raises(ProblemError, match="403 Forbidden"):
+        cove.label_code(1, 2, "Noir")
+    with Client(address, key=ADMIN_KEY) as admin:
+        assert admin.label_code(1, 2, "Noir").label == "Noir"
+        (named,) = cove.labels().labels
+        assert (named.level, named.code, named.label) == (1, 2, "Noir")
+        assert cove.levels().levels[0].labelled == 1
+        assert admin.label_code(1, 2, "").label is None
+    assert cove.labels().labels == []
 
 
 def test_a_refused_call_raises_the_problem_with_its_fields(cove: Client) -> None:

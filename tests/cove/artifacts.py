@@ -1,6 +1,7 @@
 """Artifacts of small recommenders with random weights."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -18,19 +19,27 @@ FILES = [
     "README.md",
     "codes.safetensors",
     "embeddings.safetensors",
-    "vocabulary.json",
+    "map.safetensors",
+    "search.safetensors",
+    "vocabulary.safetensors",
     "weights.safetensors",
 ]
 
 
-def write(directory: Path, recommender: ListCompleter, name: str, **changes: object) -> Manifest:
+def write(
+    directory: Path,
+    recommender: ListCompleter,
+    name: str,
+    ids: Sequence[str | int] = IDS,
+    **changes: object,
+) -> Manifest:
     quantizer = recommender.items.quantizer
     chosen = None if quantizer is None else quantizer.settings
     tables = entity_tables(
         recommender.items,
-        Vocabulary(IDS),
+        Vocabulary(ids),
         torch.arange(NUM_ITEMS),
-        [f"Title of {external}" for external in IDS],
+        [f"Title of {external}" for external in ids],
         [["Drama", "War"]] * NUM_ITEMS,
     )
     content = {

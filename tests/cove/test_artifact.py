@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cove.artifact import EVALUATION, MANIFEST, Artifact, Manifest, read_artifact
 from cove.batches import ListBatch, pad_lists
@@ -52,9 +53,9 @@ def test_what_was_written_is_what_is_read(tmp_path):
     assert as_json(artifact.manifest) == as_json(manifest)
     assert artifact.directory == tmp_path / "made"
     items, quantizer = artifact.items, recommender.items.quantizer
-    assert items.vocabulary.ids == IDS
+    assert list(items.vocabulary.ids) == IDS
     assert items.titles[12] == "Title of "
-    assert items.categories == [["Drama", "War"]] * NUM_ITEMS
+    assert list(items.categories) == [["Drama", "War"]] * NUM_ITEMS
     assert torch.equal(items.embeddings, recommender.items.all()[NUM_SPECIAL:])
     assert torch.equal(items.codes, recommender.items.codes())
     assert torch.equal(items.popularity, torch.arange(NUM_ITEMS))
@@ -171,3 +172,22 @@ def test_an_artifact_without_the_special_rows_of_its_tables_is_read(place):
     old = replace(whole.items, table=torch.nn.functional.pad(whole.items.embeddings, (0, 0, 4, 0)))
     table = replace(whole, items=old).load_recommender().items.weight
     assert torch.equal(table, whole.load_recommender().items.weight)
+
+
+def test_texts_of_an_artifact_from_before_they_were_packed_are_read(place):
+    whole = read_artifact(place)
+    texts = {"ids": IDS, "titles": ["One"] * NUM_ITEMS, "categories": None}
+    (place / "vocabulary.json").write_text(json.dumps(texts))
+    names = ("codes.safetensors", "embeddings.safetensors", "vocabulary.json")
+    old = read_tables("item", {name: place / name for name in names})
+    assert (old.vocabulary.ids, old.titles, old.categories) == (IDS, ["One"] * NUM_ITEMS, None)
+    assert list(old.search.rows("one")) == list(whole.items.search.rows("title"))
+
+
+def test_a_table_that_is_kept_as_it_is_scored_is_written_once(tmp_path):
+    write(tmp_path / "plain", recommender_with("plain"), "fans")
+    write(tmp_path / "aware", recommender_with("nearest, direct"), "fans")
+    kept = [load_file(tmp_path / name / "weights.safetensors") for name in ("plain", "aware")]
+    assert ["items.weight" in weights for weights in kept] == [False, True]
+    plain = read_artifact(tmp_path / "plain")
+    assert plain.weights["items.weight"].data_ptr() == plain.items.table.data_ptr()

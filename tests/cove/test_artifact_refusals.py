@@ -11,7 +11,7 @@ import cove.artifact
 from cove.artifact import MANIFEST, Manifest, manifest_hash, read_artifact, read_manifest
 from cove.errors import ArtifactError
 from cove.quantization import QuantizerSettings
-from tests.cove.artifacts import FILES, NUM_ITEMS, recommender_with, write
+from tests.cove.artifacts import FILES, IDS, NUM_ITEMS, recommender_with, write
 from tests.cove.worlds import build
 
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
@@ -45,10 +45,7 @@ def test_a_file_of_another_artifact_is_refused(place, tmp_path, name):
     changes = {"seed": 1, "data_name": "other"}
     other = build("bert4rec", NUM_ITEMS, QuantizerSettings(code_sizes=(6, 2)))
     other.items.start_codes(9)
-    write(tmp_path / "other", other, "bert4rec", **changes)
-    vocabulary = json.loads((tmp_path / "other" / "vocabulary.json").read_bytes())
-    vocabulary["ids"].reverse()
-    (tmp_path / "other" / "vocabulary.json").write_text(json.dumps(vocabulary))
+    write(tmp_path / "other", other, "bert4rec", ids=IDS[::-1], **changes)
     (place / name).write_bytes((tmp_path / "other" / name).read_bytes())
     with pytest.raises(ArtifactError, match=f"{name} is damaged"):
         read_artifact(place)

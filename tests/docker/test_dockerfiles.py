@@ -14,7 +14,10 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 DOCKERFILES = sorted(DOCKER.rglob("*.Dockerfile"))
-INSTALLED = {"app.Dockerfile": {"serve", "postgres"}, "training.Dockerfile": {"train", "postgres"}}
+INSTALLED = {
+    "app.Dockerfile": {"serve", "postgres", "cpu"},
+    "training.Dockerfile": {"train", "postgres"},
+}
 
 
 @pytest.mark.parametrize("file", DOCKERFILES, ids=lambda file: file.name)

@@ -41,7 +41,7 @@ def test_an_image_lets_its_user_write_its_volumes_alone(image: str) -> None:
 def test_the_servers_image_holds_nothing_of_training() -> None:
     code = (
         "import importlib.util as u; print([n for n in "
-        "'polars gensim matplotlib implicit scipy typer rich faiss training.cli pip'.split() "
+        "'polars gensim matplotlib implicit scipy typer rich training.cli pip'.split() "
         "if u.find_spec(n)])"
     )
     assert run(APP_IMAGE, "python", "-c", code) == "[]"

@@ -3,58 +3,54 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from cove.artifact import Artifact, read_artifact
-from cove.clustering import kmeans
 from cove.errors import DataError
-from cove.quantization import nearest_codes
-from training.evaluation.agreement import contingency, normalized_mutual_information, purity
+from cove.quality import CodeQuality, code_quality
+from cove.views import OWN
+
+MEASURES = (
+    "purity",
+    "normalized_mutual_information",
+    "adjusted_rand_index",
+    "covered_by_a_tenth",
+)
 
 
-def agreement(directory: Path, against: Path | None, seed: int) -> list[dict[str, object]]:
-    """How each level's codes of items agree with their categories, beside as many random codes
-    and, of a model `against`, as many k-means clusters of its embeddings.
+def quality(directory: Path, against: Path | None, seed: int) -> CodeQuality:
+    """How far each level's codes of items agree with their categories, beside random codes and
+    k-means of the embeddings of a model `against`, or else of the model's own.
 
     Raises:
         DataError: there are no codes or no categories, or the two models know other items.
     """
     artifact = read_artifact(directory)
-    items = artifact.items
+    items, name = artifact.items, artifact.manifest.id
     if not items.codes.shape[1]:
-        raise DataError(f"{artifact.manifest.id} has no codes: train it with --cove")
-    if not any(items.categories or []):
-        raise DataError(f"the data of {artifact.manifest.id} have no categories to compare with")
-    assert items.categories is not None
-    other = None if against is None else _same_items(artifact, read_artifact(against))
-    found: list[dict[str, object]] = []
-    for column in range(items.codes.shape[1]):
-        size = len(items.codebooks[column])
-        for name, codes in _to_compare(items.codes[:, column], size, other, seed):
-            table = contingency(codes, items.categories)
-            found.append({
-                "level": column + 1, "size": size, "codes": name,
-                "nmi": normalized_mutual_information(table), "purity": purity(table),
-            })  # fmt: skip
+        raise DataError(f"{name} has no codes: train it with --cove")
+    embeddings = (OWN, items.embeddings.float())
+    if against is not None:
+        embeddings = _of_same_items(artifact, read_artifact(against))
+    sizes = tuple(len(book) for book in items.codebooks)
+    found = code_quality(items.codes, sizes, items.categories, seed, embeddings)
+    if found is None:
+        raise DataError(f"the data of {name} have no categories to compare with")
     return found
 
 
-def _to_compare(
-    codes: Tensor, size: int, other: Tensor | None, seed: int
-) -> Iterator[tuple[str, Tensor]]:
-    """Names and codes [N]: the learned, those of another model's embeddings [N, D], random ones."""
-    yield "learned", codes
-    if other is not None:
-        yield "k-means of the other", nearest_codes(other, kmeans(other, size, seed))
-    generator = torch.Generator().manual_seed(seed)
-    yield "random", torch.randperm(len(codes), generator=generator) % size
+def rows(found: CodeQuality) -> Iterator[tuple[str, ...]]:
+    """A row for each level and kind of codes: number, kind and `MEASURES`."""
+    for level in found.levels:
+        for codes in level.sets:
+            measures = (f"{getattr(codes, name):.4f}" for name in MEASURES)
+            yield str(level.level), str(level.size), codes.codes, *measures
 
 
-def _same_items(artifact: Artifact, other: Artifact) -> Tensor:
-    if artifact.items.vocabulary.ids != other.items.vocabulary.ids:
+def _of_same_items(artifact: Artifact, other: Artifact) -> tuple[str, Tensor]:
+    if list(artifact.items.vocabulary.ids) != list(other.items.vocabulary.ids):
         raise DataError(
             f"{artifact.manifest.id} and {other.manifest.id} know other items: compare models of "
             "the same data, filter and seed"
         )
-    return other.items.embeddings.float()
+    return f"the embeddings of {other.manifest.id}", other.items.embeddings.float()

@@ -110,11 +110,17 @@ _add_command(
     "0",
     "The weights of COVE on FANS, each from 0 to 1, Figure 4.",
 )
+_add_command(
+    "figure5",
+    "0",
+    "How codes agree with true categories, Figure 5: ml100k, toys, grocery_kg.",
+)
 
 
 def _reproduce(name: str, call: _Call) -> None:
     chosen_seeds = parse_seeds(call.seeds)
     from training.commands.shared import make_folder  # noqa: PLC0415
+    from training.paper.categories import make_figure  # noqa: PLC0415
     from training.paper.jobs import Workplace  # noqa: PLC0415 - torch and more: `--help` is quick
     from training.paper.making import make_table  # noqa: PLC0415
     from training.paper.rows import choose_rows, with_code_sizes  # noqa: PLC0415
@@ -145,7 +151,8 @@ def _reproduce(name: str, call: _Call) -> None:
     workplace = Workplace(
         call.dataset, call.directory, output, registry_url(output), call.device, values, name
     )
-    made = make_table(chosen_rows, chosen_seeds, workplace, call.jobs, _command(name, call))
+    make = make_figure if name == "figure5" else make_table
+    made = make(chosen_rows, chosen_seeds, workplace, call.jobs, _command(name, call))
     if call.as_json:
         typer.echo(made.markdown.with_suffix(".json").read_text(encoding="utf-8"), nl=False)
     else:

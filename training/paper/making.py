@@ -43,7 +43,7 @@ def make_table(
     workplace.output.mkdir(parents=True, exist_ok=True)
     upgrade(workplace.registry)
     jobs = [Job(row, seed, workplace) for seed in seeds for row in rows]
-    failed = _run(jobs, num_workers)
+    failed = run_missing(jobs, num_workers)
     missing = {outcome.key for outcome in failed}
     in_order = [Job(row, seed, workplace) for row in rows for seed in seeds]
     with Registry(workplace.registry) as registry:
@@ -59,7 +59,7 @@ def make_table(
     return Made(path, report, failed)
 
 
-def _run(jobs: Sequence[Job], num_workers: int) -> list[Outcome]:
+def run_missing(jobs: Sequence[Job], num_workers: int) -> list[Outcome]:
     """Do what is missing; the outcomes of what failed."""
     done = [job for job in jobs if is_done(job)]
     keys = {job.key for job in done}

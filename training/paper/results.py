@@ -43,7 +43,7 @@ def table_report(
         "table": table.name,
         "command": command,
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
-        "machine": _machine(workplace.device),
+        "machine": machine_facts(workplace.device),
         "dataset": _data_facts(workplace, results, seeds),
         "seeds": list(seeds),
         "settings_for_all": dict(workplace.overrides),
@@ -60,7 +60,8 @@ def table_report(
     }
 
 
-def _machine(device: str) -> dict[str, Any]:
+def machine_facts(device: str) -> dict[str, Any]:
+    """What the figures were made on."""
     on_gpu = torch.cuda.is_available() and device != "cpu"
     return {
         "processor": _processor(),

@@ -1,4 +1,4 @@
-"""The registry's tables: runs, their metrics, models, and which model was active when."""
+"""The registry's tables: runs, their metrics, models, which was active when, labels of codes."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -124,3 +124,21 @@ class Claim(Base):
     pid: Mapped[int]
     process_started: Mapped[str] = mapped_column(String(32))
     heartbeat_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CodeLabel(Base):
+    """A person's name for a code of a model."""
+
+    __tablename__ = "code_labels"
+
+    model_id: Mapped[str] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
+    entity: Mapped[str] = mapped_column(String(8), primary_key=True)
+    """`item` or `user`."""
+    level: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    code: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    label: Mapped[str] = mapped_column(Text)
+    """Empty once it is taken away: a row stays, so that `changes` only grows."""
+    changes: Mapped[int] = mapped_column(default=1)
+    """How often it was set; the sum over all rows tells whether any label has changed."""

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from training.registry.artifacts import artifacts_in, finite, holds, model_row
 from training.registry.database import for_writing, open_registry, readable
 from training.registry.errors import NoModelError
+from training.registry.labels import put_label
 from training.registry.lookups import by_prefix, current_activation, known_model, known_run
-from training.registry.models import Activation, Metric, Model, Run
+from training.registry.models import Activation, CodeLabel, Metric, Model, Run
 from training.registry.processes import Process, is_gone, this_process
 
 if TYPE_CHECKING:
@@ -233,6 +234,25 @@ class Registry:
         with self._session() as session:
             current = current_activation(session, task)
             return None if current is None else session.get(Model, current.model_id)
+
+    def put_label(self, model_id: str, entity: str, level: int, code: int, label: str) -> None:
+        """Set a person's name for a code; an empty one takes it away.
+
+        Raises:
+            RegistryError: there is no such model.
+        """
+        with self._session(write=True) as session:
+            put_label(session, (known_model(session, model_id).id, entity, level, code), label)
+
+    def label_changes(self) -> int:
+        """How often labels were set so far: it grows with every change."""
+        with self._session() as session:
+            return session.scalar(select(func.sum(CodeLabel.changes))) or 0
+
+    def list_labels(self) -> list[CodeLabel]:
+        """The labels of all models' codes."""
+        with self._session() as session:
+            return list(session.scalars(select(CodeLabel).where(CodeLabel.label != "")))
 
     def sync_artifacts(self, directory: Path) -> list[Model]:
         """Register every artifact in a folder (and the folder, if it is one); all models.

@@ -110,12 +110,13 @@ def test_a_list_need_not_be_read_again_for_each_guess():
         weight.add_(0.1 * torch.randn_like(weight))
     tokens = F.pad(pad_lists([[], [4], [5, 6, 7, 4], [8, 9]]), (0, 3))
     sizes, table = torch.tensor([[0], [1], [4], [2]]), made.items.all()
-    score = made.step_scores(tokens, sizes, table)
+    states = made.step_states(tokens, sizes, table)
     for step in range(4):
-        again = made.next_scores(tokens[:, : 4 + step], sizes + step, table)
-        assert torch.allclose(score(step), again, atol=1e-5)
+        again = made.next_states(tokens[:, : 4 + step], sizes + step, table)
+        assert torch.allclose(states(step), again, atol=1e-5)
         if step < 3:
-            tokens.scatter_(1, sizes + step, again.argmax(dim=1, keepdim=True) + NUM_SPECIAL)
+            best = made.head(again, table).argmax(dim=1, keepdim=True)
+            tokens.scatter_(1, sizes + step, best + NUM_SPECIAL)
 
 
 def test_an_unknown_loss_is_refused_by_name():

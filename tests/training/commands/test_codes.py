@@ -8,6 +8,7 @@ import pytest
 
 from tests.training.worlds import planted_file, run_at, small_settings
 from training.cli import main
+from training.commands.codes import MEASURES
 from training.resolving import resolve
 
 
@@ -28,15 +29,27 @@ def test_codes_from_cooccurrence_agree_with_genres_better_than_random_ones(
     capsys.readouterr()
     assert main([*call, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    by = {(one["level"], one["codes"]): one for one in found}
-    names = ("learned", "k-means of the other", "random")
-    assert list(by) == [(level, name) for level in (1, 2) for name in names]
-    assert [by[level, "learned"]["size"] for level in (1, 2)] == [60, 6]
-    for level in (1, 2):
-        for measure in ("nmi", "purity"):
-            assert by[level, "learned"][measure] > by[level, "random"][measure]
+    kinds = ["learned", "k-means", "random"]
+    assert [level["size"] for level in found["levels"]] == [60, 6]
+    assert json.loads((films / "plain" / "manifest.json").read_text())["id"] in found["kmeans_of"]
+    for level in found["levels"]:
+        assert [each["codes"] for each in level["sets"]] == kinds
+        learned, _, random = level["sets"]
+        for measure in MEASURES:
+            assert learned[measure] > random[measure]
     assert main(call) == 0
-    assert f"{by[1, 'learned']['nmi']:.4f}" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"{found['levels'][0]['sets'][0]['normalized_mutual_information']:.4f}" in shown
+
+
+def test_an_artifact_keeps_what_was_measured_when_it_was_written(
+    films: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = json.loads((films / "aware" / "quality.json").read_text())
+    assert not (films / "plain" / "quality.json").exists()
+    capsys.readouterr()
+    assert main(["codes", str(films / "aware"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == kept
 
 
 def test_what_cannot_be_compared_gets_one_sentence(

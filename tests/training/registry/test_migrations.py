@@ -57,7 +57,7 @@ def test_down_and_up_again_give_the_same_schema(url: str) -> None:
     assert inspect(engine).get_table_names() == ["alembic_version"]
     upgrade(url)
     assert columns_by_table(engine) == first
-    assert set(first) == {"runs", "metrics", "models", "activations", "claims"}
+    assert set(first) == {"runs", "metrics", "models", "activations", "code_labels", "claims"}
     engine.dispose()
 
 

@@ -1,6 +1,9 @@
-// The API page: /openapi.json as text, with nothing from elsewhere.
+// The calls of the API: /openapi.json as text, with nothing from elsewhere.
 
-import { ask, element, failed } from "./dom.js";
+import { ask, element } from "./dom.js";
+import { section, table } from "./rows.js";
+
+const HEADS = ["Name", "Kind", "What it is"];
 
 const resolved = (schema, all) =>
   schema?.$ref ? all[schema.$ref.split("/").pop()] ?? {} : schema ?? {};
@@ -16,12 +19,8 @@ function kind(schema, all) {
   return schema.type ?? "any";
 }
 
-function table(caption, rows) {
-  if (!rows.length) return null;
-  const body = rows.map((cells) =>
-    element("tr", {}, ...cells.map((text, at) => element(at ? "td" : "th", { text, scope: at ? null : "row" }))));
-  return element("div", {}, element("h4", { text: caption }), element("table", {}, ...body));
-}
+const list = (caption, lines) => lines.length ? element("div", {}, element("h4", { text: caption }),
+  table(caption, lines[0].map((_, at) => ({ text: HEADS[at] })), lines)) : null;
 
 const fields = (schema, all) =>
   Object.entries(resolved(schema, all).properties ?? {}).map(([name, each]) =>
@@ -39,15 +38,15 @@ function call(path, method, operation, all) {
   return element("details", { class: "call", id: operation.operationId },
     element("summary", {}, element("span", { class: "method", text: method.toUpperCase() }),
       element("code", { text: path }), element("span", { class: "quiet", text: operation.description ?? "" })),
-    table("Parameters", (operation.parameters ?? []).map((each) =>
+    list("Parameters", (operation.parameters ?? []).map((each) =>
       [each.name, kind(each.schema, all), each.description ?? each.schema.description
         ?? (each.schema.default === undefined ? "" : `default ${JSON.stringify(each.schema.default)}`)])),
-    asked && table("Body", fields(asked, all)),
+    asked && list("Body", fields(asked, all)),
     example && element("pre", {}, element("code", { text: JSON.stringify(example) })),
-    table("Answers", answers));
+    list("Answers", answers));
 }
 
-try {
+export async function view() {
   const schema = await ask("/openapi.json");
   const all = schema.components?.schemas ?? {};
   const calls = Object.entries(schema.paths).flatMap(([path, methods]) =>
@@ -56,10 +55,11 @@ try {
     element("details", { class: "call" },
       element("summary", {}, element("code", { text: name }),
         element("span", { class: "quiet", text: each.description ?? "" })),
-      table("Fields", fields(each, all))));
-  document.getElementById("calls").replaceChildren(
-    element("p", { text: schema.info.description }), ...calls,
-    element("h2", { text: "Shapes" }), ...shapes);
-} catch (error) {
-  document.getElementById("calls").replaceChildren(failed(error));
+      list("Fields", fields(each, all))));
+  return [
+    element("h2", { text: "API" }),
+    element("p", { class: "quiet" }, `${schema.info.description} `,
+      element("a", { href: "/openapi.json", text: "openapi.json" })),
+    section("Calls", ...calls), section("Shapes", ...shapes),
+  ];
 }

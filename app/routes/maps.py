@@ -1,0 +1,27 @@
+"""GET /map: every item or user as a point in the plane."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+
+from app.dependencies import CodesOf
+from app.errors import documented
+from app.services import maps
+from app.view_schemas import Map
+
+router = APIRouter(tags=["codes"], responses=documented(404, 422, 503))
+
+
+@router.get("/map", response_model=Map)
+def entity_map(
+    index: CodesOf,
+    limit: Annotated[int, Query(ge=1, le=1_000_000, description="The most popular ones")] = 100_000,
+    accept_encoding: Annotated[str, Header(include_in_schema=False)] = "",
+) -> Response:
+    """Items or users where a projection puts them that was made when the model was trained: who is
+    alike lies near. Columns, not rows, and compressed for whoever takes gzip.
+    """
+    zipped = "gzip" in accept_encoding
+    headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if zipped else {})
+    content = maps.content(index, limit, zipped)
+    return Response(content, media_type="application/json", headers=headers)

@@ -1,0 +1,74 @@
+// The models: which are served, to compare two, to serve another one, to go back.
+
+import { ask, change, element, failed, measure, quiet } from "./dom.js";
+import { section, table } from "./rows.js";
+import { address } from "./scopes.js";
+import { metricName, moment, TASK_WORDS, taskText } from "./words.js";
+
+const COLUMNS = [{ text: "Model", kind: "tight" }, { text: "Data" }, { text: "Made", kind: "tight" }, { text: "Test result", kind: "tight" },
+  { text: "Served" }, { text: "Compare" }];
+
+const result = (model) => {
+  const name = TASK_WORDS[model.task]?.metric;
+  const value = model.metrics.test?.[name];
+  return value === undefined ? "" : `${metricName(name)} ${measure(value)}`;
+};
+
+// A button whose call needs the admin key; what came of it stands in `note`.
+const changing = (text, label, note, act) => {
+  let busy = false;
+  return element("button", { type: "button", text, "aria-label": label, onclick: async () => {
+    if (busy) return;
+    busy = true;
+    try {
+      note.replaceChildren(await act());
+    } catch (error) {
+      note.replaceChildren(failed(error));
+    }
+    busy = false;
+  } });
+};
+
+function taskSection(task, models, refresh) {
+  const note = element("div", { role: "status" });
+  const chosen = [];
+  const compare = element("button", { type: "button", text: "Compare the two marked models",
+    onclick: () => {
+      if (chosen.length === 2) location.hash = address(null, "compare", ...chosen);
+      else note.replaceChildren(quiet("Mark two models first."));
+    } });
+  const mark = (model) => element("input", { type: "checkbox", "aria-label": `Compare ${model.id}`,
+    onchange: ({ target }) => {
+      if (target.checked && chosen.length === 2) target.checked = false;
+      else if (target.checked) chosen.push(model.id);
+      else chosen.splice(chosen.indexOf(model.id), 1);
+    } });
+  const serve = (model) => model.active ? element("strong", { text: "served" })
+    : changing("Serve", `Serve ${model.id}`, note, async () => {
+      const served = await change("POST", `/models/${model.id}/activate`);
+      refresh(true);
+      return quiet(`${served.id} is served.`);
+    });
+  const back = changing("Back to the one before", null, note, async () => {
+    const served = await change("POST", `/models/rollback?task=${task}`);
+    refresh();
+    return quiet(`${served.id} is served again.`);
+  });
+  return section(taskText(task), table(`Models: ${taskText(task)}`, COLUMNS, models.map((model) => [
+    element("a", { href: address(null, "model", model.id), text: model.id }), model.data_name,
+    moment(model.created_at), result(model), serve(model), models.length > 1 ? mark(model) : ""])),
+  element("div", { class: "row" }, ...(models.length > 1 ? [compare, back] : [])), note);
+}
+
+export async function view({ refresh }) {
+  const { models } = await ask("/models");
+  const byTask = [...Map.groupBy(models, (model) => model.task)];
+  return [
+    element("h2", { text: "Models" }),
+    quiet("Every trained model that this server knows, newest first. To serve another one needs the "
+      + "admin key; no call is lost when it changes."),
+    ...(byTask.length ? byTask.map(([task, own]) => taskSection(task, own, refresh))
+      : [element("section", { class: "panel" }, quiet("There is no model yet: train one with "
+        + "`cove train`, into the folder that this server serves."))]),
+  ];
+}

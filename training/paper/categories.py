@@ -1,0 +1,91 @@
+"""`cove reproduce figure5`: trains what is missing, then compares codes with true categories."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from cove.artifact import read_artifact
+from cove.errors import CoveError, DataError
+from cove.quality import CodeQuality, code_quality
+from training.paper.baseline_runs import replace_file
+from training.paper.categories_page import markdown
+from training.paper.categories_plot import draw
+from training.paper.category_rows import BASE
+from training.paper.jobs import Job, Outcome, Workplace
+from training.paper.making import Made, run_missing
+from training.paper.results import machine_facts
+from training.paper.rows import Row
+from training.registry.database import upgrade
+
+
+def make_figure(
+    rows: Sequence[Row], seeds: Sequence[int], workplace: Workplace, num_workers: int, command: str
+) -> Made:
+    """Run every row with every seed that is not there yet, and write Markdown, JSON and plot.
+
+    Raises:
+        CoveError: the data cannot be loaded or have no categories, or there is no result at all.
+    """
+    data = workplace.load()
+    if not any((data.categories or {}).values()):
+        raise DataError(f"the data {workplace.data_name} have no categories to compare with")
+    workplace.output.mkdir(parents=True, exist_ok=True)
+    upgrade(workplace.registry)
+    jobs = [Job(row, seed, workplace) for seed in seeds for row in rows]
+    failed = run_missing(jobs, num_workers)
+    report = {
+        "figure": workplace.table_name,
+        "command": command,
+        "date": datetime.now(UTC).isoformat(timespec="minutes"),
+        "machine": machine_facts(workplace.device),
+        "dataset": {"name": data.name, "sha256": data.sha256,
+                    "filter": workplace.rule.model_dump(mode="json")},
+        "seeds": list(seeds),
+        "settings_for_all": dict(workplace.overrides),
+        "rows": _results(jobs, {outcome.key for outcome in failed}),
+        "failed": [{"row": outcome.key[0], "seed": outcome.key[1], "reason": outcome.reason}
+                   for outcome in failed],
+    }  # fmt: skip
+    if not report["rows"]:
+        raise CoveError(_nothing(failed))
+    path = workplace.output / f"{workplace.table_name}-{workplace.data_name}.md"
+    content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    replace_file(path.with_suffix(".json"), content.encode())
+    draw(report, path.with_suffix(".png"))
+    replace_file(path, markdown(report).encode())
+    return Made(path, report, failed)
+
+
+def _nothing(failed: Sequence[Outcome]) -> str:
+    if not failed:
+        return "figure5 needs a row with codes: the base alone has none"
+    return f"no row has a result; {failed[0].key[0]}: {failed[0].reason}"
+
+
+def _results(jobs: Sequence[Job], missing: set[tuple[str, int]]) -> list[dict[str, Any]]:
+    """Each run with codes: what it is, and how good its codes are."""
+    done = [job for job in jobs if job.key not in missing]
+    bases = {job.seed: job for job in done if job.row.name == BASE}
+    return [
+        {
+            "name": job.row.name, "title": job.row.title, "seed": job.seed,
+            "model_id": read_artifact(job.output).manifest.id,
+            "quality": _quality(job, bases.get(job.seed)).model_dump(),
+        }
+        for job in sorted(done, key=lambda job: (job.row.title, job.seed))
+        if job.row.name != BASE
+    ]  # fmt: skip
+
+
+def _quality(job: Job, base: Job | None) -> CodeQuality:
+    items = read_artifact(job.output).items
+    embeddings = None
+    if base is not None:
+        artifact = read_artifact(base.output)
+        embeddings = (f"the embeddings of {artifact.manifest.id}, which has no codes",
+                      artifact.items.embeddings.float())  # fmt: skip
+    sizes = tuple(len(book) for book in items.codebooks)
+    found = code_quality(items.codes, sizes, items.categories, job.seed, embeddings)
+    assert found is not None
+    return found
