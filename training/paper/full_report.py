@@ -108,6 +108,8 @@ def _known(result: ResultFile, of_table: list[str]) -> list[str]:
 
 
 def _with_picture(page: str, name: str) -> str:
+    if f"({name}.png)" in page:
+        return page
     return f"{page.rstrip()}\n\n![{name}]({name}.png)"
 
 
