@@ -76,8 +76,8 @@ class Level:
     @cached_property
     def closeness(self) -> Tensor:
         """[v], the mean distance of each code's entities; not a number where it has none."""
-        sums = torch.zeros(self.size).index_add_(0, self.codes, self.distances)
-        return sums / self.sizes
+        distances = self.distances(torch.arange(len(self.codes)))
+        return torch.zeros(self.size).index_add_(0, self.codes, distances) / self.sizes
 
     @cached_property
     def _starts(self) -> Tensor:
