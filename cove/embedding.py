@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cove.batches import WHOLE, Part
 from cove.quantization import CascadedQuantizer, FixedCodes, QuantizerSettings
 from cove.vocabulary import NUM_SPECIAL
 
@@ -99,20 +100,31 @@ class EntityEmbedding(nn.Module):
         aware = own + quantizer.settings.alpha * average
         return torch.cat([self.weight[:NUM_SPECIAL], aware])
 
-    def quantization_loss(self, ids: Tensor) -> Tensor:
+    def quantization_loss(self, ids: Tensor, part: Part = WHOLE) -> Tensor:
         """L_quant (Eq. 6) of the distinct entities among `ids`, a mean over them.
 
-        `ids`: the batch's, [...] int64; special ids are left out. Needs a lookup before it.
+        `ids`: the batch's, [...] int64; special ids are left out. Needs a lookup before it. With a
+        part, the summand of that part's entities: all parts together give the mean.
         """
         quantizer = self._quantizes()
         if quantizer is None:
             return self.weight.new_zeros(())
         distinct = torch.unique(ids)
         distinct = distinct[distinct >= NUM_SPECIAL]
+        own = part.rows(distinct)
+        if part.of > 1 and not len(own):
+            return self.weight.new_zeros(())
+        return self._loss_of(quantizer, own, part) * (len(own) / max(1, len(distinct)))
+
+    def _loss_of(self, quantizer: CascadedQuantizer, entities: Tensor, part: Part) -> Tensor:
+        """The mean of L_quant over distinct entities, indices [n]."""
         if isinstance(quantizer, FixedCodes):
-            return quantizer.shrinkage(self._own(distinct), distinct - NUM_SPECIAL)
+            return quantizer.shrinkage(self._own(entities), entities - NUM_SPECIAL)
+        if part.of > 1:  # others than this process has looked up
+            own = self._own(entities)
+            return quantizer.loss(own, quantizer.codes(own.detach()))
         looked_up = self._last_lookup()
-        rows = looked_up.rows(distinct)
+        rows = looked_up.rows(entities)
         return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
 
     def codes_in_step(self, ids: Tensor) -> Tensor:
