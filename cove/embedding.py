@@ -28,6 +28,29 @@ class _Lookup(NamedTuple):
         return torch.searchsorted(self.entities, ids)
 
 
+class _FixedLookup(NamedTuple):
+    """What one lookup in a table with fixed codes read: its ids (None: the whole catalogue)."""
+
+    ids: Tensor | None  # [...] int64
+    own: Tensor  # [..., D], z
+    average: Tensor  # [..., D], z̄
+
+    def weights(self, ids: Tensor, size: int) -> Tensor:
+        """Weights of the rows, [...], that make a sum over them the mean over the distinct entities
+        among `ids` [...], in a table of `size` rows."""
+        asked = self.own.new_zeros(size)
+        asked[ids.flatten()] = 1
+        asked[:NUM_SPECIAL] = 0
+        asked /= asked.sum().clamp(min=1)
+        if self.ids is None:
+            return asked[NUM_SPECIAL:]
+        read = self.ids.flatten()
+        times = torch.zeros_like(asked).scatter_add_(
+            0, read, torch.ones_like(read, dtype=asked.dtype)
+        )
+        return F.embedding(self.ids, (asked / times.clamp(min=1))[:, None]).squeeze(-1)
+
+
 class EntityEmbedding(nn.Module):
     """A table of entity embeddings, with or without a quantizer inside.
 
@@ -57,7 +80,7 @@ class EntityEmbedding(nn.Module):
         self.sparse_gradients = False
         """Whether `forward` gives the table a row-sparse gradient, of the looked-up rows alone: for
         tables so large that an optimiser should not touch them whole. `all` gives a dense one."""
-        self._looked_up: _Lookup | None = None
+        self._looked_up: _Lookup | _FixedLookup | None = None
 
     @property
     def dimensions(self) -> int:
@@ -74,10 +97,10 @@ class EntityEmbedding(nn.Module):
         if quantizer is None:
             return self._own(ids)
         if isinstance(quantizer, FixedCodes):
-            known = ids >= NUM_SPECIAL
-            average = quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
-            share = known * quantizer.settings.alpha
-            return self._own(ids) + average * share[..., None]
+            own, average = self._own(ids), quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
+            self._looked_up = _FixedLookup(ids, own, average)
+            share = (ids >= NUM_SPECIAL) * quantizer.settings.alpha
+            return torch.addcmul(own, average, share[..., None])
         distinct, place = torch.unique(ids, return_inverse=True)
         special = distinct[distinct < NUM_SPECIAL]
         own = self._own(distinct[len(special) :])  # unique sorts: specials first
@@ -96,7 +119,10 @@ class EntityEmbedding(nn.Module):
             return self.weight
         own = self.weight[NUM_SPECIAL:]
         codes, average = quantizer(own)
-        self._looked_up = _Lookup(None, own, codes)
+        if isinstance(quantizer, FixedCodes):
+            self._looked_up = _FixedLookup(None, own, average)
+        else:
+            self._looked_up = _Lookup(None, own, codes)
         aware = own + quantizer.settings.alpha * average
         return torch.cat([self.weight[:NUM_SPECIAL], aware])
 
@@ -109,31 +135,48 @@ class EntityEmbedding(nn.Module):
         quantizer = self._quantizes()
         if quantizer is None:
             return self.weight.new_zeros(())
-        distinct = torch.unique(ids)
-        distinct = distinct[distinct >= NUM_SPECIAL]
-        own = part.rows(distinct)
-        if part.of > 1 and not len(own):
-            return self.weight.new_zeros(())
-        return self._loss_of(quantizer, own, part) * (len(own) / max(1, len(distinct)))
-
-    def _loss_of(self, quantizer: CascadedQuantizer, entities: Tensor, part: Part) -> Tensor:
-        """The mean of L_quant over distinct entities, indices [n]."""
         if isinstance(quantizer, FixedCodes):
-            return quantizer.shrinkage(self._own(entities), entities - NUM_SPECIAL)
-        if part.of > 1:  # others than this process has looked up
-            own = self._own(entities)
-            return quantizer.loss(own, quantizer.codes(own.detach()))
-        looked_up = self._last_lookup()
-        rows = looked_up.rows(entities)
-        return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
+            return self._shrinkage(quantizer, ids, part)
+        distinct = self._distinct(ids)
+        entities = part.rows(distinct)
+        if part.of == 1:
+            looked_up = self._last_lookup()
+            rows = looked_up.rows(entities)
+            return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
+        if not len(entities):
+            return self.weight.new_zeros(())
+        own = self._own(entities)  # others than this process has looked up
+        loss = quantizer.loss(own, quantizer.codes(own.detach()))
+        return loss * (len(entities) / len(distinct))
+
+    def _shrinkage(self, quantizer: FixedCodes, ids: Tensor, part: Part) -> Tensor:
+        """The loss of fixed codes, of what the last lookup read: another would cost as much again
+        as the recommender's own."""
+        if not quantizer.settings.shrinkage:
+            return self.weight.new_zeros(())
+        looked_up = self._looked_up
+        if part.of == 1 and isinstance(looked_up, _FixedLookup):
+            weights = looked_up.weights(ids, len(self.weight))
+            return quantizer.shrinkage(looked_up.own, looked_up.average, weights)
+        distinct = self._distinct(ids)
+        entities = part.rows(distinct)
+        weights = self.weight.new_full((len(entities),), 1 / max(1, len(distinct)))
+        average = quantizer.averages(entities - NUM_SPECIAL)
+        return quantizer.shrinkage(self._own(entities), average, weights)
+
+    @staticmethod
+    def _distinct(ids: Tensor) -> Tensor:
+        """The distinct entities among ids, ascending."""
+        distinct: Tensor = torch.unique(ids)
+        return distinct[distinct >= NUM_SPECIAL]
 
     def codes_in_step(self, ids: Tensor) -> Tensor:
         """Codes [M, H] that the last lookup gave the entities `ids`, [M] int64."""
         looked_up = self._last_lookup()
         return looked_up.codes[looked_up.rows(ids)]
 
-    def _last_lookup(self) -> "_Lookup":
-        if self._looked_up is None:
+    def _last_lookup(self) -> _Lookup:
+        if not isinstance(self._looked_up, _Lookup):
             raise RuntimeError("nothing was looked up yet: call forward or all first")
         return self._looked_up
 
