@@ -89,7 +89,7 @@ class EntityEmbedding(nn.Module):
 
     def _quantizes(self) -> CascadedQuantizer | None:
         quantizer = self.quantizer
-        return quantizer if quantizer is not None and bool(quantizer.active) else None
+        return quantizer if quantizer is not None and quantizer.is_active() else None
 
     def forward(self, ids: Tensor) -> Tensor:
         """Embeddings of ids: [...] int64 -> [..., D]."""

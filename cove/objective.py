@@ -88,7 +88,7 @@ class Objective(nn.Module):
     def _code_prediction(self, prediction: Prediction) -> Tensor:
         """L_cls, 0 without its heads or before the codes have started."""
         items = self.recommender.entities()["item"]
-        active = items.quantizer is not None and bool(items.quantizer.active)
+        active = items.quantizer is not None and items.quantizer.is_active()
         if self.code_prediction is None or not active:
             return prediction.loss.new_zeros(())
         assert prediction.states is not None

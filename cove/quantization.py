@@ -137,6 +137,19 @@ class CascadedQuantizer(nn.Module):
             nn.Parameter(torch.zeros(size, dimensions)) for size in settings.code_sizes
         )
         self.register_buffer("active", torch.tensor(False))
+        self._known_active = False
+
+    def is_active(self) -> bool:
+        """Whether the codes have started; once they have, without a look at the device, which would
+        hold up every step on a GPU."""
+        self._known_active = self._known_active or bool(self.active)
+        return self._known_active
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any, **named: Any
+    ) -> None:
+        self._known_active = False
+        super()._load_from_state_dict(state_dict, prefix, *rest, **named)
 
     @torch.no_grad()
     def initialize(self, vectors: Tensor, seed: int) -> None:
