@@ -118,10 +118,11 @@ class EntityEmbedding(nn.Module):
         if quantizer is None:
             return self.weight
         own = self.weight[NUM_SPECIAL:]
-        codes, average = quantizer(own)
         if isinstance(quantizer, FixedCodes):
+            average = quantizer.averages(torch.arange(self.num_entities, device=own.device))
             self._looked_up = _FixedLookup(None, own, average)
         else:
+            codes, average = quantizer(own)
             self._looked_up = _Lookup(None, own, codes)
         aware = own + quantizer.settings.alpha * average
         return torch.cat([self.weight[:NUM_SPECIAL], aware])
