@@ -8,13 +8,15 @@ PORT ?= 8000
 DATA ?=
 BIN := $(VENV)/bin
 
-.PHONY: help demo demo-stop test lint types imports unit slow format clean constraints podman-trial
+.PHONY: help demo demo-stop test lint types imports unit slow gpu-check format clean constraints \
+	podman-trial
 
 help:
 	@echo "make demo       train COVE on MovieLens-100K, serve it, complete a list (PORT=8000, DATA=folder)"
 	@echo "make demo-stop  stop the server that make demo left running"
 	@echo "make test       lint, types, import rule, all quick tests"
 	@echo "make slow       the slow tests"
+	@echo "make gpu-check  the tests that need a GPU; says so where there is none"
 	@echo "make podman-trial  build the images and try the stack, on Debian, as root"
 	@echo "make constraints   pin the versions of the images anew"
 
@@ -54,6 +56,9 @@ unit: $(VENV)/.dev
 
 slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -m slow
+
+gpu-check: $(VENV)/.dev
+	$(BIN)/python -m pytest -m gpu -rs
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

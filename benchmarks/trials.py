@@ -1,6 +1,6 @@
 """What was tried on the way to COVE's default form, one change at a time, by validation alone.
 
-    python benchmarks/trials.py --from DIR --output RUNS --page benchmarks/results/trials.md
+    python -m benchmarks.trials --from DIR --output RUNS --page benchmarks/results/trials.md
 
 One seed; each line of the page is one `cove train` command. A call that is given again trains what
 is missing. Differences below .002 are within what seeds differ by.
@@ -149,7 +149,7 @@ def main() -> None:
         "# What was tried",
         "",
         "```",
-        "python benchmarks/trials.py --from DIR --output RUNS --page benchmarks/results/trials.md",
+        "python -m benchmarks.trials --from DIR --output RUNS --page benchmarks/results/trials.md",
         "```",
         "",
         f"- {datetime.now(UTC):%Y-%m-%d}; {platform.machine()}, torch {torch.__version__}, "

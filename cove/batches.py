@@ -58,6 +58,27 @@ class PairBatch(NamedTuple):
 Batch = ListBatch | ClickBatch | PairBatch
 
 
+class Part(NamedTuple):
+    """One of `of` parts, `number` from 0: rows `number`, `number` + `of`, and so on."""
+
+    number: int = 0
+    of: int = 1
+
+    def rows(self, whole: Tensor) -> Tensor:
+        """This part's rows of a tensor [n, ...]."""
+        return whole if self.of == 1 else whole[self.number :: self.of]
+
+
+WHOLE = Part()
+
+
+def rows_of(batch: Batch, part: Part) -> Batch:
+    """A part of a batch, which may have no rows."""
+    if part.of == 1:
+        return batch
+    return type(batch)(*(part.rows(each) for each in batch))
+
+
 def pad_lists(lists: Sequence[Sequence[int]]) -> Tensor:
     """Stack lists of indices into one [B, longest] int64 tensor, PAD on the right."""
     longest = max((len(one) for one in lists), default=0)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from cove.batches import WHOLE, Part
 from cove.quantization import CascadedQuantizer, FixedCodes, QuantizerSettings
 from cove.vocabulary import NUM_SPECIAL
 
@@ -25,6 +26,29 @@ class _Lookup(NamedTuple):
         if self.entities is None:
             return ids - NUM_SPECIAL
         return torch.searchsorted(self.entities, ids)
+
+
+class _FixedLookup(NamedTuple):
+    """What one lookup in a table with fixed codes read: its ids (None: the whole catalogue)."""
+
+    ids: Tensor | None  # [...] int64
+    own: Tensor  # [..., D], z
+    average: Tensor  # [..., D], z̄
+
+    def weights(self, ids: Tensor, size: int) -> Tensor:
+        """Weights of the rows, [...], that make a sum over them the mean over the distinct entities
+        among `ids` [...], in a table of `size` rows."""
+        asked = self.own.new_zeros(size)
+        asked[ids.flatten()] = 1
+        asked[:NUM_SPECIAL] = 0
+        asked /= asked.sum().clamp(min=1)
+        if self.ids is None:
+            return asked[NUM_SPECIAL:]
+        read = self.ids.flatten()
+        times = torch.zeros_like(asked).scatter_add_(
+            0, read, torch.ones_like(read, dtype=asked.dtype)
+        )
+        return F.embedding(self.ids, (asked / times.clamp(min=1))[:, None]).squeeze(-1)
 
 
 class EntityEmbedding(nn.Module):
@@ -56,7 +80,7 @@ class EntityEmbedding(nn.Module):
         self.sparse_gradients = False
         """Whether `forward` gives the table a row-sparse gradient, of the looked-up rows alone: for
         tables so large that an optimiser should not touch them whole. `all` gives a dense one."""
-        self._looked_up: _Lookup | None = None
+        self._looked_up: _Lookup | _FixedLookup | None = None
 
     @property
     def dimensions(self) -> int:
@@ -65,7 +89,7 @@ class EntityEmbedding(nn.Module):
 
     def _quantizes(self) -> CascadedQuantizer | None:
         quantizer = self.quantizer
-        return quantizer if quantizer is not None and bool(quantizer.active) else None
+        return quantizer if quantizer is not None and quantizer.is_active() else None
 
     def forward(self, ids: Tensor) -> Tensor:
         """Embeddings of ids: [...] int64 -> [..., D]."""
@@ -73,10 +97,10 @@ class EntityEmbedding(nn.Module):
         if quantizer is None:
             return self._own(ids)
         if isinstance(quantizer, FixedCodes):
-            known = ids >= NUM_SPECIAL
-            average = quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
-            share = known * quantizer.settings.alpha
-            return self._own(ids) + average * share[..., None]
+            own, average = self._own(ids), quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
+            self._looked_up = _FixedLookup(ids, own, average)
+            share = (ids >= NUM_SPECIAL) * quantizer.settings.alpha
+            return torch.addcmul(own, average, share[..., None])
         distinct, place = torch.unique(ids, return_inverse=True)
         special = distinct[distinct < NUM_SPECIAL]
         own = self._own(distinct[len(special) :])  # unique sorts: specials first
@@ -94,34 +118,66 @@ class EntityEmbedding(nn.Module):
         if quantizer is None:
             return self.weight
         own = self.weight[NUM_SPECIAL:]
-        codes, average = quantizer(own)
-        self._looked_up = _Lookup(None, own, codes)
+        if isinstance(quantizer, FixedCodes):
+            average = quantizer.averages(torch.arange(self.num_entities, device=own.device))
+            self._looked_up = _FixedLookup(None, own, average)
+        else:
+            codes, average = quantizer(own)
+            self._looked_up = _Lookup(None, own, codes)
         aware = own + quantizer.settings.alpha * average
         return torch.cat([self.weight[:NUM_SPECIAL], aware])
 
-    def quantization_loss(self, ids: Tensor) -> Tensor:
+    def quantization_loss(self, ids: Tensor, part: Part = WHOLE) -> Tensor:
         """L_quant (Eq. 6) of the distinct entities among `ids`, a mean over them.
 
-        `ids`: the batch's, [...] int64; special ids are left out. Needs a lookup before it.
+        `ids`: the batch's, [...] int64; special ids are left out. Needs a lookup before it. With a
+        part, the summand of that part's entities: all parts together give the mean.
         """
         quantizer = self._quantizes()
         if quantizer is None:
             return self.weight.new_zeros(())
-        distinct = torch.unique(ids)
-        distinct = distinct[distinct >= NUM_SPECIAL]
         if isinstance(quantizer, FixedCodes):
-            return quantizer.shrinkage(self._own(distinct), distinct - NUM_SPECIAL)
-        looked_up = self._last_lookup()
-        rows = looked_up.rows(distinct)
-        return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
+            return self._shrinkage(quantizer, ids, part)
+        distinct = self._distinct(ids)
+        entities = part.rows(distinct)
+        if part.of == 1:
+            looked_up = self._last_lookup()
+            rows = looked_up.rows(entities)
+            return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
+        if not len(entities):
+            return self.weight.new_zeros(())
+        own = self._own(entities)  # others than this process has looked up
+        loss = quantizer.loss(own, quantizer.codes(own.detach()))
+        return loss * (len(entities) / len(distinct))
+
+    def _shrinkage(self, quantizer: FixedCodes, ids: Tensor, part: Part) -> Tensor:
+        """The loss of fixed codes, of what the last lookup read: another would cost as much again
+        as the recommender's own."""
+        if not quantizer.settings.shrinkage:
+            return self.weight.new_zeros(())
+        looked_up = self._looked_up
+        if part.of == 1 and isinstance(looked_up, _FixedLookup):
+            weights = looked_up.weights(ids, len(self.weight))
+            return quantizer.shrinkage(looked_up.own, looked_up.average, weights)
+        distinct = self._distinct(ids)
+        entities = part.rows(distinct)
+        weights = self.weight.new_full((len(entities),), 1 / max(1, len(distinct)))
+        average = quantizer.averages(entities - NUM_SPECIAL)
+        return quantizer.shrinkage(self._own(entities), average, weights)
+
+    @staticmethod
+    def _distinct(ids: Tensor) -> Tensor:
+        """The distinct entities among ids, ascending."""
+        distinct: Tensor = torch.unique(ids)
+        return distinct[distinct >= NUM_SPECIAL]
 
     def codes_in_step(self, ids: Tensor) -> Tensor:
         """Codes [M, H] that the last lookup gave the entities `ids`, [M] int64."""
         looked_up = self._last_lookup()
         return looked_up.codes[looked_up.rows(ids)]
 
-    def _last_lookup(self) -> "_Lookup":
-        if self._looked_up is None:
+    def _last_lookup(self) -> _Lookup:
+        if not isinstance(self._looked_up, _Lookup):
             raise RuntimeError("nothing was looked up yet: call forward or all first")
         return self._looked_up
 

@@ -137,6 +137,19 @@ class CascadedQuantizer(nn.Module):
             nn.Parameter(torch.zeros(size, dimensions)) for size in settings.code_sizes
         )
         self.register_buffer("active", torch.tensor(False))
+        self._known_active = False
+
+    def is_active(self) -> bool:
+        """Whether the codes have started; once they have, without a look at the device, which would
+        hold up every step on a GPU."""
+        self._known_active = self._known_active or bool(self.active)
+        return self._known_active
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *rest: Any, **named: Any
+    ) -> None:
+        self._known_active = False
+        super()._load_from_state_dict(state_dict, prefix, *rest, **named)
 
     @torch.no_grad()
     def initialize(self, vectors: Tensor, seed: int) -> None:
@@ -329,19 +342,41 @@ class FixedCodes(CascadedQuantizer):
 
     def averages(self, entities: Tensor) -> Tensor:
         """z̄ of entities, [...] int64 from 0: [..., D]."""
-        codes = self.lineage()[self.fixed[entities]]
-        levels = [F.embedding(codes[..., i], book) for i, book in enumerate(self.codebooks)]
+        codes = F.embedding(entities, self.fixed[:, None]).squeeze(-1)
+        levels = [F.embedding(codes, self.codebooks[0])]
+        for parent, book in zip(self.parents(), list(self.codebooks)[1:], strict=False):
+            codes = parent[codes]
+            levels.append(F.embedding(codes, book))
         return torch.stack(levels).mean(dim=0) if len(levels) > 1 else levels[0]
 
-    def shrinkage(self, own: Tensor, entities: Tensor) -> Tensor:
-        """The mean of λ/2 (‖z‖² + ‖z̄‖²) over entities [N] int64 from 0, with z = own [N, D]."""
-        if not self.settings.shrinkage or not len(own):
-            return own.new_zeros(())
-        squares = own.square().sum() + self.averages(entities).square().sum()
-        return squares * (self.settings.shrinkage / (2 * len(own)))
+    def shrinkage(self, own: Tensor, average: Tensor, weights: Tensor) -> Tensor:
+        """The sum over looked-up rows of weight · λ/2 (‖z‖² + ‖z̄‖²).
+
+        own, average: z and z̄, [..., D]; weights: [...], which add up to 1.
+        """
+        weights = weights * self.settings.shrinkage
+        loss: Tensor = _HalfSquares.apply(own, average, weights)  # type: ignore[no-untyped-call]
+        return loss
 
     def revive(self, vectors: Tensor) -> int:
         return 0
+
+
+class _HalfSquares(torch.autograd.Function):
+    """Σ w/2 (‖z‖² + ‖z̄‖²), with its gradient w z written out: autograd's takes twice as long."""
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor, average: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(own, average, weights)
+        squares = torch.linalg.vecdot(own, own) + torch.linalg.vecdot(average, average)
+        total: Tensor = torch.linalg.vecdot(squares.flatten(), weights.flatten())
+        return total / 2
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, None]:
+        own, average, weights = ctx.saved_tensors
+        slopes = (weights * upstream[0])[..., None]
+        return own * slopes, average * slopes, None
 
 
 def _even_random(count: int, size: int, generator: torch.Generator) -> Tensor:

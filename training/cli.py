@@ -65,11 +65,12 @@ def train_command(
     """Train a recommender and write a servable artifact; the same command resumes."""
     from cove.artifact import read_manifest
     from training.commands.shared import make_folder
+    from training.parallel import under_torchrun
     from training.registry.database import registry_url, upgrade
     from training.registry.queries import Registry
     from training.resolving import resolve
     from training.run_settings import parse_code_sizes, parse_overrides, read_settings_file
-    from training.train import Place, run_training
+    from training.train import Place, follow_training, run_training
     from training.watching import watcher_for
 
     values: dict[str, Any] = read_settings_file(settings_file) if settings_file else {}
@@ -81,11 +82,15 @@ def train_command(
     settings = resolve(recommender, data, sizes, seed, values, source, user_sizes)
     output = output.absolute()
     place = Place(directory, output, device, restart, overwrite, codes_from)
-    make_folder(output.parent)
-    url = registry_url(output.parent)
-    upgrade(url)
-    with watcher_for(settings.training.epochs, quiet=as_json) as watcher:
-        manifest = run_training(settings, place, Registry(url), watcher)
+    with under_torchrun() as processes:
+        if not processes.first:
+            follow_training(settings, place, processes)
+            return
+        make_folder(output.parent)
+        url = registry_url(output.parent)
+        upgrade(url)
+        with watcher_for(settings.training.epochs, quiet=as_json) as watcher:
+            manifest = run_training(settings, place, Registry(url), watcher, processes=processes)
     if as_json:
         typer.echo(json.dumps({"id": manifest.id, "hash": manifest.hash} | manifest.metrics))
         return

@@ -5,27 +5,28 @@ seed of its own, so a resumed run goes on exactly as an unbroken one.
 """
 
 import math
-import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from cove.batches import Batch
 from cove.embedding import EntityEmbedding
-from cove.errors import CoveError
 from cove.objective import Objective
 from cove.quantization import LevelUse, code_use
 from cove.recommenders import Recommender
+from training.checkpoint import Progress, read_checkpoint, write_checkpoint
+from training.errors import TrainingError
 from training.optimisation import Optimizer, TrainingSettings
+from training.parallel import ALONE, Processes
 
-
-class TrainingError(CoveError):
-    """Training cannot go on; the sentence says why and what to change."""
+_LOSS_NAMES = ("loss", "quantization_loss", "code_prediction_loss")
+_LOOK_EVERY = 20
+"""Steps between two looks at the losses on a GPU."""
 
 
 class Task(Protocol):
@@ -36,21 +37,6 @@ class Task(Protocol):
 
     def evaluate(self, recommender: Recommender, split: str) -> dict[str, float]:
         """Metrics of a split."""
-
-
-@dataclass
-class Progress:
-    """Where a run stands; all of it is in a checkpoint."""
-
-    epoch: int = 0
-    """Epochs done."""
-    steps: int = 0
-    """Updates done."""
-    best_epoch: int = 0
-    best: float = -math.inf
-    best_weights: dict[str, Tensor] = field(default_factory=dict)
-    history: list[dict[str, float]] = field(default_factory=list)
-    """Per epoch: losses, validation metrics, code use, seconds."""
 
 
 class Watcher(Protocol):
@@ -76,6 +62,7 @@ class LoopPlan:
     checkpoint: Path
     fingerprint: str
     run_id: str
+    processes: Processes = ALONE
 
 
 def seed_everything(seed: int, epoch: int) -> None:
@@ -87,16 +74,16 @@ def train(objective: Objective, task: Task, plan: LoopPlan, watcher: Watcher) ->
     """Train to the end, from the checkpoint if there is one; leaves the best weights loaded.
 
     Raises:
-        TrainingError: the loss is no longer a number.
+        TrainingError: the loss is no longer a number, or another process of the run stopped.
     """
     settings = plan.settings
-    device = next(objective.parameters()).device
-    optimizer = Optimizer(objective, settings)
-    progress = _resume(objective, optimizer, plan, device)
+    optimizer = Optimizer(objective, settings, plan.processes)
+    progress = _resume(objective, optimizer, plan)
     while progress.epoch < settings.epochs and not _finished(objective, progress, settings):
         _train_epoch(objective, optimizer, task, plan, progress, watcher)
         watcher.epoch(progress.epoch, progress.history[-1])  # first: a resumed run never skips one
-        save_checkpoint(plan, objective, optimizer, progress)
+        if plan.processes.first:
+            _save(plan, objective, optimizer, progress)
     objective.load_state_dict(progress.best_weights)
     objective.eval()
     return progress
@@ -123,37 +110,27 @@ def _train_epoch(
     watcher: Watcher,
 ) -> None:
     started, epoch = time.perf_counter(), progress.epoch
-    recommender, settings = objective.recommender, plan.settings
+    recommender, settings, processes = objective.recommender, plan.settings, plan.processes
     seed_everything(plan.seed, epoch + 1)
     generator = torch.Generator().manual_seed(torch.initial_seed())
     recommender.start_epoch(epoch, settings.epochs)
-    if _start_codes(objective, plan.seed, epoch):
+    if _start_codes(objective, plan, epoch):
         progress.best, progress.best_epoch = -math.inf, epoch  # weights without codes are no result
     objective.train()
-    sums, steps, revived = torch.zeros(3), 0, 0
-    for batch in task.batches(settings.batch_size, generator):
+    losses, revived = _Losses(settings.learning_rate, epoch + 1), 0
+    batches = processes.batches(task.batches(settings.batch_size, generator))
+    for steps, batch in enumerate(batches, start=1):
         progress.steps += 1
         optimizer.set_learning_rate(epoch, progress.steps)
-        parts = _train_step(objective, optimizer, batch)
-        sums, steps = sums + parts, steps + 1
-        if not math.isfinite(float(parts.sum())):
-            raise TrainingError(
-                f"the loss is not a number any more in epoch {epoch + 1}: "
-                f"lower learning_rate ({settings.learning_rate})"
-            )
-        revived += _revive(recommender, steps)
-        watcher.step(epoch + 1, steps, float(parts[0]))
+        losses.add(train_step(objective, optimizer, batch, processes))
+        revived += revive(recommender, steps, processes)
+        watcher.step(epoch + 1, steps, losses.last)
     objective.eval()
-    values = dict(
-        zip(
-            ("loss", "quantization_loss", "code_prediction_loss"),
-            (sums / steps).tolist(),
-            strict=True,
-        )
-    )
+    values = losses.means()
     values |= {f"valid_{k}": v for k, v in task.evaluate(recommender, "valid").items()}
     values |= _watch_codes(recommender, revived, watcher)
     values["seconds"] = time.perf_counter() - started
+    values = processes.agree(values)
     progress.epoch = epoch + 1
     progress.history.append(values)
     score = values[f"valid_{plan.selection_metric}"]
@@ -162,32 +139,79 @@ def _train_epoch(
         progress.best_weights = {k: v.detach().clone() for k, v in objective.state_dict().items()}
 
 
-def _start_codes(objective: Objective, seed: int, epoch: int) -> bool:
-    """Start the codes where it is time to; whether that happened."""
+class _Losses:
+    """The losses of an epoch so far. On a GPU they stay there, and are looked at now and then: each
+    look waits for all steps before it."""
+
+    def __init__(self, learning_rate: float, epoch: int) -> None:
+        self.learning_rate, self.epoch = learning_rate, epoch
+        self.sums, self.steps = torch.zeros(3), 0
+        self.last = math.nan
+        """The recommendation loss of the step that was looked at last."""
+
+    def add(self, parts: Tensor) -> None:
+        """Add a step's, [3].
+
+        Raises:
+            TrainingError: they are no numbers any more.
+        """
+        self.sums = self.sums.to(parts.device) + parts
+        self.steps += 1
+        if parts.device.type == "cpu" or self.steps % _LOOK_EVERY == 1:
+            self.last = float(parts[0])
+            self._check()
+
+    def means(self) -> dict[str, float]:
+        """The means over the steps, by name."""
+        self._check()
+        means = (self.sums / self.steps).tolist()
+        return dict(zip(_LOSS_NAMES, means, strict=True))
+
+    def _check(self) -> None:
+        if not math.isfinite(float(self.sums.sum())):
+            raise TrainingError(
+                f"the loss is not a number any more in epoch {self.epoch}: "
+                f"lower learning_rate ({self.learning_rate})"
+            )
+
+
+def _start_codes(objective: Objective, plan: LoopPlan, epoch: int) -> bool:
+    """Start the codes where it is time to, on all processes alike; whether that happened."""
     started = False
     for entity in objective.recommender.entities().values():
         quantizer = entity.quantizer
         if quantizer is None or quantizer.active or epoch < quantizer.settings.first_epoch:
             continue
-        entity.start_codes(seed)
+        entity.start_codes(plan.seed)
+        plan.processes.equalise(quantizer)
         started = True
     return started
 
 
-def _train_step(objective: Objective, optimizer: Optimizer, batch: Batch) -> Tensor:
-    """One update; the unweighted losses [3] on the CPU."""
+def train_step(
+    objective: Objective, optimizer: Optimizer, batch: Batch, processes: Processes = ALONE
+) -> Tensor:
+    """One update, each process by its part of the batch; the whole's unweighted losses, [3]."""
     with torch.autocast("cuda", dtype=torch.bfloat16, enabled=batch[0].is_cuda):
-        total, parts = objective(batch)
+        losses = processes.scaled(objective.losses(batch, processes.part))
+        total = objective.weighted(losses)
     optimizer.step(total)
-    return torch.stack([part.detach().float() for part in parts]).cpu()
+    return processes.sum(torch.stack([part.detach().float() for part in losses]))
 
 
-def _revive(recommender: Recommender, steps: int) -> int:
+def revive(recommender: Recommender, steps: int, processes: Processes = ALONE) -> int:
+    """Revive dead codes where it is time to after so many steps; the number of codes moved.
+
+    The first process draws what they become, for all.
+    """
     moved = 0
     for entity in recommender.entities().values():
-        interval = 0 if entity.quantizer is None else entity.quantizer.settings.revival_interval
-        if interval and steps % interval == 0:
-            moved += entity.revive()
+        quantizer = entity.quantizer
+        interval = 0 if quantizer is None else quantizer.settings.revival_interval
+        if quantizer is None or not interval or steps % interval:
+            continue
+        moved += processes.agree(entity.revive() if processes.first else 0)
+        processes.equalise(quantizer)
     return moved
 
 
@@ -216,53 +240,26 @@ def entity_code_use(entity: EntityEmbedding) -> list[LevelUse]:
     return code_use(entity.codes().cpu(), quantizer.settings.code_sizes)
 
 
-def save_checkpoint(
-    plan: LoopPlan, objective: Objective, optimizer: Optimizer, progress: Progress
-) -> None:
-    """Write the checkpoint beside its place, then rename: a kill leaves the old or the new."""
-    content: dict[str, Any] = {
+def _save(plan: LoopPlan, objective: Objective, optimizer: Optimizer, progress: Progress) -> None:
+    content = {
         "fingerprint": plan.fingerprint,
         "run_id": plan.run_id,
         "objective": objective.state_dict(),
         "optimizer": optimizer.state_dict(),
         "progress": vars(progress),
     }
-    plan.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    scratch = plan.checkpoint.with_name(plan.checkpoint.name + ".tmp")
-    with scratch.open("wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.replace(plan.checkpoint)
+    write_checkpoint(plan.checkpoint, content)
 
 
-def read_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-    """What a run left at `path`, or None where there is nothing.
-
-    Raises:
-        TrainingError: the file cannot be read.
-    """
-    if not path.exists():
-        return None
-    try:
-        content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-        return {
-            name: content[name]
-            for name in ("fingerprint", "run_id", "objective", "optimizer", "progress")
-        }
-    except Exception as error:
-        raise TrainingError(
-            f"the checkpoint {path} cannot be read ({type(error).__name__}): "
-            "pass --restart to begin again"
-        ) from None
-
-
-def _resume(
-    objective: Objective, optimizer: Optimizer, plan: LoopPlan, device: torch.device
-) -> Progress:
-    content = read_checkpoint(plan.checkpoint, device)
+def _resume(objective: Objective, optimizer: Optimizer, plan: LoopPlan) -> Progress:
+    """Go on from the checkpoint of the first process, if there is one; all have the same then."""
+    processes, device = plan.processes, next(objective.parameters()).device
+    content = processes.agree(read_checkpoint(plan.checkpoint) if processes.first else None)
+    processes.equalise(objective)
     if content is None:
         return Progress()
+    progress = Progress(**content["progress"])
+    progress.best_weights = {name: each.to(device) for name, each in progress.best_weights.items()}
     objective.load_state_dict(content["objective"])
     optimizer.load_state_dict(content["optimizer"])
-    return Progress(**content["progress"])
+    return progress

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from cove.errors import SettingsError
 from cove.recommenders import Recommender
 from cove.recommenders.clicks import IdWeights
+from training.parallel import ALONE, Processes
 
 _LARGE_TABLE = 50_000
 """Rows from which a table is updated row by row: below, dense Adam is as fast."""
@@ -42,10 +43,15 @@ class TrainingSettings(BaseModel):
 
 
 class Optimizer:
-    """Adam over all parameters; tables with row-sparse gradients have a row-sparse Adam."""
+    """Adam over all parameters; tables with row-sparse gradients have a row-sparse Adam.
 
-    def __init__(self, parameters: nn.Module, settings: TrainingSettings) -> None:
-        self.settings = settings
+    Gradients are those of all processes together.
+    """
+
+    def __init__(
+        self, parameters: nn.Module, settings: TrainingSettings, processes: Processes = ALONE
+    ) -> None:
+        self.settings, self.processes = settings, processes
         sparse = [module.weight for module in _sparse_tables(parameters)]
         if sparse and settings.weight_decay:
             raise SettingsError(
@@ -77,6 +83,7 @@ class Optimizer:
         for part in self.parts:
             part.zero_grad(set_to_none=True)
         loss.backward()
+        self.processes.sum_gradients(self.dense, self.sparse)
         self._clip()
         for part in self.parts:
             part.step()

@@ -1,10 +1,8 @@
 """One run, from raw lists to a registered artifact."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import torch
 
 from cove.artifact import (
     MANIFEST,
@@ -15,28 +13,18 @@ from cove.artifact import (
     write_artifact,
 )
 from cove.errors import CoveError, SettingsError
-from cove.objective import Objective
-from cove.quantization import FixedCodes
-from cove.recommenders import build_recommender
-from training.code_sizes import fit_code_sizes
-from training.cooccurrence import give_cooccurrence_codes, regroup_codes
+from training.checkpoint import Progress, read_checkpoint
+from training.cooccurrence import regroup_codes
 from training.datasets import Data, load_data
+from training.errors import TrainingError
 from training.item_index import index_of_items
-from training.linear_part import add_linear_part, wants_linear_part
-from training.loop import (
-    LoopPlan,
-    Progress,
-    Watcher,
-    entity_code_use,
-    read_checkpoint,
-    seed_everything,
-    train,
-)
-from training.memory import keep_freed_memory
-from training.optimisation import choose_sparse_tables
+from training.linear_part import add_linear_part
+from training.loop import LoopPlan, Watcher, entity_code_use, train
+from training.parallel import ALONE, Processes
+from training.preparing import Prepared, pick_device, prepare_run
 from training.registry.queries import Registry
 from training.run_settings import RunSettings
-from training.tasks import PreparedTask, prepare_task
+from training.watching import Silence
 
 
 @dataclass(frozen=True)
@@ -59,30 +47,18 @@ class Place:
         return self.output.with_name(f".{self.output.name}.checkpoint")
 
 
-def pick_device(name: str) -> torch.device:
-    """The device of a name: `auto` takes a GPU where there is one."""
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError):
-        raise SettingsError(
-            f"device must be auto, cpu or a GPU of this machine: got {name!r}"
-        ) from None
-    return device
-
-
 def run_training(
     settings: RunSettings,
     place: Place,
     registry: Registry,
     watcher: Watcher,
     data: Data | None = None,
+    processes: Processes = ALONE,
 ) -> Manifest:
     """Train, evaluate, write the artifact and register it; resumes where a kill left off.
 
-    data: the filtered data, where they are loaded already.
+    data: the filtered data, where they are loaded already; processes: those that train together, of
+    which this must be the first (the others are in `follow_training`).
 
     Raises:
         CoveError: one sentence on what is wrong with the data, the settings or the place.
@@ -93,50 +69,29 @@ def run_training(
     fingerprint = settings.fingerprint(data.sha256)
     done = _already_trained(place, fingerprint)
     if done is not None:
+        processes.agree(None)
         _register(registry, done, place)
         place.checkpoint.unlink(missing_ok=True)
         return done
     run_id = _resumable_run(place, fingerprint)
-    device = pick_device(place.device)
-    keep_freed_memory()
-    # On a GPU some operations have no deterministic form: there it is tried, not promised.
-    torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
-    # That mode also fills every new tensor with NaN first, a twentieth of BPRMF's time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    task = prepare_task(data, settings.seed, settings.task_options).to(device)
-    settings = fit_code_sizes(settings, task, watcher)
-    objective = _new_objective(settings, task, watcher)
-    if place.codes_from is not None:
-        _take_codes(objective, task, place.codes_from, settings)
-    objective = objective.to(device)
+    device = pick_device(place.device, processes.local_rank)
+    prepared = prepare_run(settings, data, device, place.codes_from, watcher)
     run_id = registry.start_run(
-        task=task.name,
+        task=prepared.task.name,
         recommender=settings.recommender,
         data_name=data.name,
         seed=settings.seed,
-        settings=settings.model_dump(mode="json"),
+        settings=prepared.settings.model_dump(mode="json"),
         settings_hash=fingerprint,
         output=str(place.output),
         run_id=run_id,
     )
-    plan = LoopPlan(
-        settings.training,
-        settings.seed,
-        task.selection_metric,
-        place.checkpoint,
-        fingerprint,
-        run_id,
-    )
     try:
-        progress = train(objective, task, plan, _Recorder(registry, run_id, watcher))
-        recommender = objective.recommender
-        regroup_codes(recommender, settings.seed)
-        add_linear_part(recommender, task)
-        tests, by_unit = task.test_metrics(recommender)
-        manifest = _manifest(settings, task, objective, progress, tests, fingerprint, run_id)
-        tables = task.tables(recommender)
-        index = index_of_items(recommender, task, tables["item"], watcher.warn)
-        manifest = write_artifact(place.output, manifest, recommender, tables, by_unit, index)
+        plan = processes.agree(_plan(prepared, place, fingerprint, run_id))
+        plan = replace(plan, processes=processes)
+        recorder = _Recorder(registry, run_id, watcher)
+        progress = train(prepared.objective, prepared.task, plan, recorder)
+        manifest = _write(prepared, progress, place.output, plan, watcher)
     except CoveError as error:
         registry.fail_run(run_id, str(error))
         raise
@@ -149,6 +104,45 @@ def run_training(
     _register(registry, manifest, place)
     place.checkpoint.unlink(missing_ok=True)
     return manifest
+
+
+def follow_training(settings: RunSettings, place: Place, processes: Processes) -> None:
+    """Take part in a run whose first process is in `run_training`; writes nothing.
+
+    Raises:
+        CoveError: as there; or this process has other data than the first.
+    """
+    data = load_data(settings.data, place.data_directory, settings.filter)
+    device = pick_device(place.device, processes.local_rank)
+    prepared = prepare_run(settings, data, device, place.codes_from, Silence())
+    plan: LoopPlan | None = processes.agree(None)
+    if plan is None:
+        return
+    if plan.fingerprint != settings.fingerprint(data.sha256):
+        raise TrainingError(
+            f"process {processes.rank} of {processes.size} has other data or settings than the "
+            "first: all must be given the same"
+        )
+    train(prepared.objective, prepared.task, replace(plan, processes=processes), Silence())
+
+
+def _plan(prepared: Prepared, place: Place, fingerprint: str, run_id: str) -> LoopPlan:
+    settings, metric = prepared.settings, prepared.task.selection_metric
+    return LoopPlan(settings.training, settings.seed, metric, place.checkpoint, fingerprint, run_id)
+
+
+def _write(
+    prepared: Prepared, progress: Progress, output: Path, plan: LoopPlan, watcher: Watcher
+) -> Manifest:
+    """Measure what was trained, and write the artifact."""
+    task, recommender = prepared.task, prepared.objective.recommender
+    regroup_codes(recommender, prepared.settings.seed)
+    add_linear_part(recommender, task)
+    tests, by_unit = task.test_metrics(recommender)
+    manifest = _manifest(prepared, progress, tests, plan)
+    tables = task.tables(recommender)
+    index = index_of_items(recommender, task, tables["item"], watcher.warn)
+    return write_artifact(output, manifest, recommender, tables, by_unit, index)
 
 
 def _already_trained(place: Place, fingerprint: str) -> Manifest | None:
@@ -181,75 +175,11 @@ def _resumable_run(place: Place, fingerprint: str) -> str | None:
     return run_id
 
 
-def _new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) -> Objective:
-    seed_everything(settings.seed, 0)
-    sizes = {entity: len(vocabulary) for entity, vocabulary in task.vocabularies().items()}
-    for entity, quantizer in settings.quantizers().items():
-        if quantizer.code_sizes[0] > sizes[entity]:
-            raise SettingsError(
-                f"code_sizes must not exceed the {sizes[entity]} {entity}s of the training data: "
-                f"got {quantizer.code_sizes[0]}"
-            )
-    recommender = build_recommender(
-        settings.recommender,
-        settings.model,
-        sizes["item"],
-        settings.quantizer,
-        sizes.get("user"),
-        settings.user_quantizer,
-    )
-    wants_linear_part(recommender)  # refused now, not after hours of training
-    choose_sparse_tables(recommender, settings.training)
-    task.start(recommender, settings.seed, watcher.warn)
-    give_cooccurrence_codes(recommender, task, settings.seed)
-    return Objective(recommender, settings.objective)
-
-
-def _take_codes(
-    objective: Objective, task: PreparedTask, source: Path, settings: RunSettings
-) -> None:
-    """Give every entity with COVE the codes that k-means finds in another model's embeddings."""
-    artifact = read_artifact(source)
-    other = artifact.manifest
-    theirs = (
-        other.task,
-        other.data_sha256,
-        other.seed,
-        other.training.get("filter"),
-        other.training.get("task_options", {}).get("split"),
-    )
-    ours = (
-        task.name,
-        task.data.sha256,
-        settings.seed,
-        settings.filter.model_dump(mode="json"),
-        settings.task_options.get("split"),
-    )
-    if theirs != ours:
-        raise SettingsError(
-            f"{source} was trained on other data, another filter, split or seed: its codes may "
-            "know this run's test data"
-        )
-    tables = {"item": artifact.items, "user": artifact.users}
-    for name, entity in objective.recommender.entities().items():
-        if entity.quantizer is None:
-            continue
-        found = tables[name]
-        assert found is not None
-        assert isinstance(entity.quantizer, FixedCodes)
-        entity.quantizer.take_from(found.embeddings, settings.seed)
-
-
 def _manifest(
-    settings: RunSettings,
-    task: PreparedTask,
-    objective: Objective,
-    progress: Progress,
-    tests: dict[str, float],
-    fingerprint: str,
-    run_id: str,
+    prepared: Prepared, progress: Progress, tests: dict[str, float], plan: LoopPlan
 ) -> Manifest:
-    recommender = objective.recommender
+    settings, task = prepared.settings, prepared.task
+    recommender = prepared.objective.recommender
     metrics = {"valid": task.evaluate(recommender, "valid"), "test": tests}
     metrics |= task.baseline_metrics()
     use = {name: entity_code_use(entity) for name, entity in recommender.entities().items()}
@@ -262,7 +192,7 @@ def _manifest(
             for entity, quantizer in settings.quantizers().items()
         },
         training={
-            "fingerprint": fingerprint,
+            "fingerprint": plan.fingerprint,
             "filter": settings.filter.model_dump(mode="json"),
             "task_options": settings.task_options,
             "objective": settings.objective.model_dump(),
@@ -277,7 +207,7 @@ def _manifest(
         metrics=metrics,
         code_use={name: levels for name, levels in use.items() if levels},
         code_version="",
-        run_id=run_id,
+        run_id=plan.run_id,
     )
 
 

@@ -25,6 +25,19 @@ def epoch_line(epoch: int, num_epochs: int, values: dict[str, float]) -> str:
     return f"epoch {epoch}/{num_epochs}  " + "  ".join(parts) + f"  {values['seconds']:.1f} s"
 
 
+class Silence:
+    """Says nothing: of several processes the first one speaks."""
+
+    def step(self, epoch: int, done: int, loss: float) -> None:
+        """Say nothing."""
+
+    def epoch(self, epoch: int, values: dict[str, float]) -> None:
+        """Say nothing."""
+
+    def warn(self, message: str) -> None:
+        """Say nothing."""
+
+
 class LineWatcher:
     """Plain lines on standard error, an epoch each."""
 

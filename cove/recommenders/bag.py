@@ -92,10 +92,9 @@ class Bag(ListCompleter):
         table = self.items.all()
         states = self._states(inputs, table)
         wanted = targets != PAD
-        shares = F.log_softmax(self.head(states, table), dim=1)  # [B, N]
-        found = shares.gather(1, (targets - NUM_SPECIAL).clamp(min=0))  # [B, T]
+        loss = self.head.loss(states, table, targets)
         owner = wanted.nonzero()[:, 0]  # [M], the list of each wanted item
-        return Prediction(-found[wanted].mean(), states[owner], targets[wanted])
+        return Prediction(loss, states[owner], targets[wanted])
 
     def _states(self, inputs: Tensor, table: Tensor) -> Tensor:
         """States [B, D] of lists [B, L]; an empty list's is the norm's bias."""

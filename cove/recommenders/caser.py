@@ -132,13 +132,13 @@ class Caser(NextItemCompleter):
         window, slot = (windows.targets != PAD).nonzero(as_tuple=True)
         output, wanted = states[window], windows.targets[window, slot]  # [M, D], [M]
         if self.settings.loss == "softmax":
-            shares = F.log_softmax(self.head(states, table), dim=1)  # [W, N]: once for T targets
-            loss = -shares[window, wanted - NUM_SPECIAL].sum()
+            loss = self.head.loss(states, table, windows.targets)
         else:
             against = self._negatives(lists, windows.row[window])
             loss = -F.logsigmoid(self._scores_of(wanted[:, None], output, table)).sum()
             loss = loss - F.logsigmoid(-self._scores_of(against, output, table)).sum()
-        return Prediction(loss / max(1, len(wanted)), output, wanted)
+            loss = loss / max(1, len(wanted))
+        return Prediction(loss, output, wanted)
 
     def _negatives(self, lists: Tensor, row: Tensor) -> Tensor:
         """Items [M, negatives] that the list of each target does not hold; `row` ascends."""

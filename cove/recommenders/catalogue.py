@@ -1,6 +1,6 @@
 """The head that scores a whole catalogue, and its cross-entropy without a whole score matrix.
 
-D dimensions, N items, M predicted positions, C candidates of each.
+D dimensions, N items, M predicted positions, T items wanted at each, C candidates of each.
 """
 
 from typing import Any
@@ -13,8 +13,11 @@ from cove.item_index import ItemIndex
 from cove.retrieval import Barred, top_items
 from cove.vocabulary import NUM_SPECIAL, PAD
 
-_SCORES_AT_ONCE = 1 << 19
-"""Scores of a block of positions on a CPU: two megabytes, so that they stay in its cache."""
+_SCORES_AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 26}
+"""Scores of a block of positions. On a CPU two megabytes, so that they stay in its cache; on a GPU
+256, so that its processors have enough to do."""
+_FEWEST_AT_ONCE = 16
+"""Positions of a block in any case: a product with fewer rows wastes the table."""
 
 
 _CANDIDATES_AT_MOST = 1 << 15
@@ -87,40 +90,52 @@ class CatalogueHead(nn.Module):
         return indices, F.pad(values, (0, missing), value=-torch.inf)
 
     def loss(self, states: Tensor, table: Tensor, targets: Tensor) -> Tensor:
-        """Mean cross-entropy of states [M, D] against the items `targets` [M]; 0 where M is 0."""
-        wanted = targets - NUM_SPECIAL
-        if states.device.type == "cpu":
-            total: Tensor = _BlockwiseCrossEntropy.apply(  # type: ignore[no-untyped-call]
-                states, table[NUM_SPECIAL:], self.bias, wanted
-            )
-        else:
-            total = F.cross_entropy(self(states, table), wanted, reduction="sum")
-        return total / max(1, len(wanted))
+        """Mean cross-entropy of states [M, D] against the items `targets`, [M], or [M, T] with PAD
+        where a state has fewer; 0 where there are none.
+
+        Memory grows with the states and the table, never with their product.
+        """
+        wanted = (targets[:, None] if targets.dim() == 1 else targets) - NUM_SPECIAL
+        total: Tensor = _BlockwiseCrossEntropy.apply(  # type: ignore[no-untyped-call]
+            states, table[NUM_SPECIAL:], self.bias, wanted
+        )
+        if targets.dim() == 1:
+            return total / max(1, len(targets))
+        return total / (targets != PAD).sum().clamp(min=1)
 
 
 class _BlockwiseCrossEntropy(torch.autograd.Function):
     """The sum of cross-entropies, a block of positions at a time.
 
-    The gradient of a position's scores is softmax − one-hot, which the forward pass all but has:
-    it is turned into the gradients of states, table and bias at once, so that scores are computed
-    and exponentiated once, are never stored, and never leave the cache.
+    The gradient of a position's scores is T softmax − the T one-hots, which the forward pass all
+    but has: it is turned into the gradients of states, table and bias at once, so that scores are
+    computed and exponentiated once, are never stored, and on a CPU never leave the cache. In
+    float32 under autocast too.
     """
 
     @staticmethod
+    @torch.amp.custom_fwd(device_type="cuda", cast_inputs=torch.float32)  # type: ignore[untyped-decorator]
     def forward(ctx: Any, states: Tensor, table: Tensor, bias: Tensor, wanted: Tensor) -> Tensor:
+        """wanted: [M, T] from 0, negative for none."""
         wants_gradients = any(ctx.needs_input_grad)
         gradients = [torch.zeros_like(part) for part in (states, table, bias)]
         total = states.new_zeros(())
-        block = max(1, _SCORES_AT_ONCE // max(1, len(table)))
+        at_once = _SCORES_AT_ONCE.get(states.device.type, _SCORES_AT_ONCE["cpu"])
+        block = max(_FEWEST_AT_ONCE, at_once // max(1, len(table)))
         buffer = states.new_empty((min(block, len(states)), len(table)))
+        single = wanted.shape[1] == 1
         for start in range(0, len(states), block):
-            part, rows = states[start : start + block], wanted[start : start + block, None]
-            scores = buffer[: len(part)]
+            part, rows = states[start : start + block], wanted[start : start + block]
+            scores, known = buffer[: len(part)], (rows >= 0).to(states.dtype)
+            rows = rows.clamp(min=0)
             torch.addmm(bias, part, table.t(), out=scores)
             torch.log_softmax(scores, dim=1, out=scores)
-            total -= scores.gather(1, rows).sum()
+            total -= (scores.gather(1, rows) * known).sum()
             if wants_gradients:
-                scores.exp_().scatter_add_(1, rows, scores.new_full(rows.shape, -1.0))
+                scores.exp_()
+                if not single:
+                    scores.mul_(known.sum(dim=1, keepdim=True))
+                scores.scatter_add_(1, rows, -known)
                 torch.mm(scores, table, out=gradients[0][start : start + block])
                 gradients[1].addmm_(scores.t(), part)
                 gradients[2].add_(scores.sum(dim=0))
@@ -128,5 +143,6 @@ class _BlockwiseCrossEntropy(torch.autograd.Function):
         return total
 
     @staticmethod
+    @torch.amp.custom_bwd(device_type="cuda")  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
         return (*(gradient * upstream[0] for gradient in ctx.saved_tensors), None)

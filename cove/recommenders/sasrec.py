@@ -56,6 +56,7 @@ class SasRec(NextItemCompleter):
         self.settings = settings
         self.encoder = TransformerEncoder(settings, settings.max_length, causal=True)
         self.head = CatalogueHead(num_items)
+        self.looks_up_by_id = settings.loss == "binary"
 
     @torch.no_grad()
     def start_from_popularity(self, counts: Tensor) -> None:
@@ -65,23 +66,46 @@ class SasRec(NextItemCompleter):
 
     def predict(self, batch: ListBatch) -> Prediction:
         tokens, following = next_items(batch, self.max_length)
-        table = self.items.all()
-        states = self.encoder(tokens, F.embedding(tokens, table))
         known = following != PAD
-        output, wanted = states[known], following[known]  # [M, D], [M]
+        wanted = following[known]  # [M]
+        if self.items.sparse_gradients:
+            return self._by_id(tokens, following, known)
+        table = self.items.all()
+        output = self.encoder(tokens, F.embedding(tokens, table))[known]  # [M, D]
         if self.settings.loss == "softmax":
-            loss = self.head.loss(output, table, wanted)
-        else:
-            lists = torch.cat([tokens[:, :1], following], dim=1)
-            negatives = draw_negatives(lists, following.shape[1], self.items.num_entities)[known]
-            loss = -F.logsigmoid(self._scores_of(wanted, output, table)).sum()
-            loss = loss - F.logsigmoid(-self._scores_of(negatives, output, table)).sum()
-            loss = loss / max(1, len(wanted))
+            return Prediction(self.head.loss(output, table, wanted), output, wanted)
+        negatives = self._negatives(tokens, following)[known]
+        asked = [(each, F.embedding(each, table)) for each in (wanted, negatives)]
+        loss = self._binary(output, *asked)
         return Prediction(loss, output, wanted)
 
-    def _scores_of(self, items: Tensor, states: Tensor, table: Tensor) -> Tensor:
-        """The score [M] of one item [M] for each state [M, D]."""
-        return (states * F.embedding(items, table)).sum(dim=1) + self.head.bias[items - NUM_SPECIAL]
+    def _by_id(self, tokens: Tensor, following: Tensor, known: Tensor) -> Prediction:
+        """The binary loss by one lookup of what it needs, where the table is too large to be
+        touched whole."""
+        ids = (tokens, following[known], self._negatives(tokens, following)[known])
+        looked_up = self.items(torch.cat([each.flatten() for each in ids]))
+        read, *asked = looked_up.split([each.numel() for each in ids])
+        output = self.encoder(tokens, read.view(*tokens.shape, -1))[known]
+        loss = self._binary(output, *zip(ids[1:], asked, strict=True))
+        return Prediction(loss, output, ids[1])
+
+    def _negatives(self, tokens: Tensor, following: Tensor) -> Tensor:
+        """An item for each position, [B, L], that its list does not hold."""
+        lists = torch.cat([tokens[:, :1], following], dim=1)
+        return draw_negatives(lists, following.shape[1], self.items.num_entities)
+
+    def _binary(
+        self, states: Tensor, wanted: tuple[Tensor, Tensor], against: tuple[Tensor, Tensor]
+    ) -> Tensor:
+        """The paper's Eq. 7 of states [M, D], given indices [M] and embeddings [M, D] of what is
+        wanted and of negatives."""
+        loss = -F.logsigmoid(self._scores_of(states, *wanted)).sum()
+        loss = loss - F.logsigmoid(-self._scores_of(states, *against)).sum()
+        return loss / max(1, len(states))
+
+    def _scores_of(self, states: Tensor, items: Tensor, embedded: Tensor) -> Tensor:
+        """The score [M] of one item [M], embedded [M, D], for each state [M, D]."""
+        return (states * embedded).sum(dim=1) + self.head.bias[items - NUM_SPECIAL]
 
     def next_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Tensor:
         tokens = F.pad(tokens, (0, max(0, 1 - tokens.shape[1])), value=PAD)

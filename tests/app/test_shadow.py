@@ -80,14 +80,18 @@ def test_scored_and_recommended_items_are_compared_by_rank(
     assert found["overlap"] == len(mine & theirs) / 2
 
 
-def test_calls_that_a_model_cannot_answer_are_counted(asked: TestClient) -> None:
+def test_calls_that_a_model_cannot_answer_are_counted(
+    asked: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     active, other = models(asked, LISTS)
     for item in (1, 2, 3, 4):
         asked.post("/complete-list", json={"items": [item], "unknown": "error"})
     state = asked.app.state
     kept = [call.lists for call in state.recent.of(state.store.candidate(active))]
     assert kept == [[[2]], [[3]], [[4]]], "the oldest is let go"
-    state.store.candidate(other).items.vocabulary._positions.pop("3")
+    vocabulary = state.store.candidate(other).items.vocabulary
+    index_of = vocabulary.index_of
+    monkeypatch.setattr(vocabulary, "index_of", lambda item: None if item == 3 else index_of(item))
     found = compare(asked, other).json()
     assert (found["calls"], found["failed"]) == (3, 1)
 

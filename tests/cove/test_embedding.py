@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from cove.batches import Part
 from cove.embedding import EMBEDDING_SCALE, EntityEmbedding
 from cove.quantization import QuantizerSettings
 from cove.vocabulary import CLS, MASK, NUM_SPECIAL, PAD, SEP
@@ -174,3 +175,46 @@ def test_revival_counts_the_codes_that_it_moved():
     torch.manual_seed(0)
     assert made.revive() == 1
     assert 0 in made.codes()[:, 0]
+
+
+def shrinking() -> EntityEmbedding:
+    settings = QuantizerSettings(code_sizes=(2,), assignment="random", shrinkage=0.5)
+    made = EntityEmbedding(6, 2, settings)
+    made.start_codes(0)
+    with torch.no_grad():
+        made.weight.copy_(torch.arange(10.0)[:, None].expand(-1, 2))
+        made.quantizer.codebooks[0].fill_(2.0)
+    return made
+
+
+@pytest.mark.parametrize("way", ["ids", "more ids", "catalogue"])
+def test_shrinkage_is_a_mean_over_distinct_entities_however_often_they_are_read(way: str) -> None:
+    made, ids = shrinking(), torch.tensor([4, 6, 6, PAD])
+    if way == "catalogue":
+        made.all()
+    else:
+        made(ids if way == "ids" else torch.tensor([6, 9, 4, 4, 6, 6, PAD]))
+    loss = made.quantization_loss(ids)
+    # 0.5 / 2 · ((2 · 4² + 2 · 2²) + (2 · 6² + 2 · 2²)) / 2
+    assert loss.item() == pytest.approx(0.25 * (40 + 80) / 2)
+    loss.backward()
+    assert made.weight.grad.tolist() == [
+        [0.25 * row] * 2 if row in {4, 6} else [0.0, 0.0] for row in range(10)
+    ]
+
+
+@pytest.mark.parametrize("assignment", ["random", "nearest"])
+def test_the_losses_of_the_parts_of_a_batch_add_up_to_the_whole_one(assignment: str) -> None:
+    shrinkage = 0.5 if assignment == "random" else 0.0
+    settings = QuantizerSettings(
+        code_sizes=(3, 2), assignment=assignment, shrinkage=shrinkage, initialization="sample"
+    )
+    torch.manual_seed(0)
+    made = EntityEmbedding(20, 4, settings)
+    made.start_codes(0)
+    ids = torch.tensor([4, 6, 6, 9, 23, PAD, 5])
+    made(ids)
+    whole = made.quantization_loss(ids)
+    parts = [made.quantization_loss(ids, Part(number, 7)) for number in range(7)]
+    torch.testing.assert_close(torch.stack(parts).sum(), whole)
+    assert parts[6].item() == 0  # five distinct entities: two parts have none

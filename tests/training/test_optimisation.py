@@ -85,6 +85,12 @@ def test_a_checkpoint_holds_the_moments_of_both_kinds() -> None:
                 assert torch.equal(torch.as_tensor(mine[name]), torch.as_tensor(theirs[name]))
 
 
+def test_a_list_recommender_with_sampled_negatives_is_row_sparse_by_its_size() -> None:
+    made = build_recommender("sasrec", {"dimensions": 2, "heads": 2}, num_items=60_000)
+    choose_sparse_tables(made, TrainingSettings())
+    assert made.items.sparse_gradients
+
+
 def test_tables_are_row_sparse_by_their_size_or_by_the_setting() -> None:
     made = build_recommender(
         "factorization_machine", {"dimensions": 2}, num_items=20, num_users=60_000
@@ -96,9 +102,13 @@ def test_tables_are_row_sparse_by_their_size_or_by_the_setting() -> None:
     assert found == {"auto": [True, False], "always": [True, True], "never": [False, False]}
 
 
-@pytest.mark.parametrize("name", ["bag", "lightgcn"])
-def test_what_takes_the_whole_table_in_a_step_is_always_dense(name: str) -> None:
-    made = build_recommender(name, {"dimensions": 2}, num_items=60_000, num_users=20)
+@pytest.mark.parametrize(
+    ("name", "values"), [("bag", {}), ("lightgcn", {}), ("sasrec", {"heads": 2, "loss": "softmax"})]
+)
+def test_what_takes_the_whole_table_in_a_step_is_always_dense(
+    name: str, values: dict[str, object]
+) -> None:
+    made = build_recommender(name, {"dimensions": 2} | values, num_items=60_000, num_users=20)
     choose_sparse_tables(made, TrainingSettings())
     assert not made.items.sparse_gradients
     with pytest.raises(SettingsError, match="row_sparse=always is not for this recommender"):

@@ -17,9 +17,10 @@ from tests.training.worlds import (
     small_settings,
 )
 from training.datasets import ListFilter, load_lists
+from training.preparing import pick_device
 from training.resolving import resolve
 from training.tasks.list_completion import prepare
-from training.train import Place, pick_device
+from training.train import Place
 
 COVE_ONLY = ("alpha", "initialization", "form")
 GOLDEN_LOSSES = [4.2874026, 4.3357310, 4.3286176]

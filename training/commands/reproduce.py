@@ -125,13 +125,13 @@ def _reproduce(name: str, call: _Call) -> None:
     from training.paper.making import make_table  # noqa: PLC0415
     from training.paper.rows import choose_rows, with_code_sizes  # noqa: PLC0415
     from training.paper.tables import TABLES  # noqa: PLC0415
+    from training.preparing import pick_device  # noqa: PLC0415
     from training.registry.database import registry_url  # noqa: PLC0415
     from training.run_settings import (  # noqa: PLC0415
         parse_code_sizes,
         parse_overrides,
         read_settings_file,
     )
-    from training.train import pick_device  # noqa: PLC0415
 
     table = TABLES[name]
     chosen_rows = choose_rows(call.rows, table.rows(), table.is_main)

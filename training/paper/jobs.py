@@ -11,8 +11,10 @@ from uuid import uuid4
 
 from cove.artifact import MANIFEST, read_manifest
 from cove.errors import CoveError
+from training.checkpoint import read_checkpoint
 from training.datasets import Data, Filter, load_data
-from training.loop import TrainingError, Watcher, read_checkpoint
+from training.errors import TrainingError
+from training.loop import Watcher
 from training.paper.baseline_runs import (
     baseline_key,
     measure_baseline,
@@ -22,11 +24,12 @@ from training.paper.baseline_runs import (
 from training.paper.rows import Row
 from training.paper.table import Table
 from training.paper.tables import TABLES
+from training.preparing import pick_device
 from training.registry.queries import Registry
 from training.resolving import COVE_SETTINGS, default_rule, resolve
 from training.run_settings import RunSettings
 from training.tasks import prepare_task
-from training.train import Place, pick_device, run_training
+from training.train import Place, run_training
 
 
 @dataclass(frozen=True)

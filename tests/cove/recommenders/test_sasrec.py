@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from cove.batches import ListBatch, pad_lists
+from cove.quantization import QuantizerSettings
 from cove.recommenders.sasrec import SasRec, SasRecSettings, draw_negatives
 from cove.vocabulary import NUM_SPECIAL, PAD
 from tests.cove.worlds import build
@@ -122,3 +123,27 @@ def test_a_list_need_not_be_read_again_for_each_guess():
 def test_an_unknown_loss_is_refused_by_name():
     with pytest.raises(ValueError, match="loss"):
         SasRecSettings(loss="hinge")
+
+
+@pytest.mark.parametrize("assignment", [None, "random", "nearest"])
+def test_a_large_table_is_looked_up_by_id_with_the_same_loss_and_gradients(assignment):
+    quantizer = None
+    if assignment is not None:
+        quantizer = QuantizerSettings(
+            code_sizes=(5, 2), assignment=assignment, initialization="sample"
+        )
+    made = build("sasrec", NUM_ITEMS, quantizer, dropout=0.0, loss="binary")
+    made.items.start_codes(0)
+    assert made.looks_up_by_id
+    found = []
+    for sparse in (False, True):
+        made.items.sparse_gradients = sparse
+        made.zero_grad(set_to_none=True)
+        torch.manual_seed(1)
+        prediction = made.predict(BATCH)
+        prediction.loss.backward()
+        gradient = made.items.weight.grad
+        assert gradient.is_sparse == sparse
+        found.append((prediction.loss.detach(), gradient.to_dense()))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other)
