@@ -9,7 +9,13 @@ import cove.search
 import cove.vocabulary
 from cove.packed import PackedRows, packed
 from cove.search import TextSearch, pack_search, read_search
-from cove.vocabulary import NUM_SPECIAL, Vocabulary, pack_vocabulary, read_vocabulary
+from cove.vocabulary import (
+    NUM_SPECIAL,
+    PackedVocabulary,
+    Vocabulary,
+    pack_vocabulary,
+    read_vocabulary,
+)
 
 TEXTS = st.text(st.characters())  # halves of surrogate pairs too: JSON allows them
 
@@ -38,7 +44,7 @@ def test_packed_rows_are_read_from_both_ends_and_no_further() -> None:
 @given(st.lists(TEXTS | st.integers(), unique_by=str), TEXTS)
 def test_a_packed_vocabulary_finds_what_the_listed_one_does(ids: list, other: str) -> None:
     listed = Vocabulary(ids)
-    read = read_vocabulary(pack_vocabulary(listed))
+    read = PackedVocabulary.read(pack_vocabulary(listed))
     assert len(read) == len(ids)
     assert list(read.ids) == ids
     asked = [*ids, other, *map(str, ids)]
@@ -48,8 +54,19 @@ def test_a_packed_vocabulary_finds_what_the_listed_one_does(ids: list, other: st
 
 def test_ids_whose_hashes_are_equal_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cove.vocabulary, "_hash", len)
-    read = read_vocabulary(pack_vocabulary(Vocabulary(["ab", "cd", "x", "ef"])))
+    read = PackedVocabulary.read(pack_vocabulary(Vocabulary(["ab", "cd", "x", "ef"])))
     assert read.encode(["ef", "cd", "zz", "x", "ab", "long"]) == ([7, 5, 6, 4], ["zz", "long"])
+
+
+def test_a_small_vocabulary_is_unpacked_and_a_large_one_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tensors = pack_vocabulary(Vocabulary([50, "a"]))
+    for most, kind in ((2, Vocabulary), (1, PackedVocabulary)):
+        monkeypatch.setattr(cove.vocabulary, "_UNPACKED_UP_TO", most)
+        read = read_vocabulary(tensors)
+        assert type(read) is kind
+        assert read.encode(["50", "b", "a"]) == ([4, 5], ["b"])
 
 
 def test_a_vocabulary_whose_tensors_differ_in_number_is_refused() -> None:
