@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.worlds import run_at, small_settings
-from training import memory, train
+from training import memory, preparing
 
 FAULTS = """
 import resource
@@ -72,6 +72,6 @@ def test_a_run_asks_for_it_once(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[None] = []
-    monkeypatch.setattr(train, "keep_freed_memory", lambda: calls.append(None))
+    monkeypatch.setattr(preparing, "keep_freed_memory", lambda: calls.append(None))
     run_at(tmp_path / "model", small_settings(tiny))
     assert len(calls) == 1
