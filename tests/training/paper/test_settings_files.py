@@ -11,7 +11,7 @@ from training.paper.rows import choose_rows, with_code_sizes
 from training.paper.tables import TABLES
 from training.run_settings import RunSettings, parse_code_sizes, read_settings_file
 
-FOLDER = Path(__file__).resolve().parents[3] / "settings"
+FOLDER = Path(__file__).resolve().parents[3] / "training" / "paper" / "settings"
 FILES = sorted(path.name for path in FOLDER.glob("*.toml"))
 
 
