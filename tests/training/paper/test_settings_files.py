@@ -21,7 +21,7 @@ def runs_of(file: str) -> tuple[str, dict[str, RunSettings]]:
     words = shlex.split(path.read_text().splitlines()[0].removeprefix("# "))
     assert words[:2] == ["cove", "reproduce"]
     options = dict(zip(words[3::2], words[4::2], strict=True))
-    assert options["--settings"] == f"settings/{file}"
+    assert options["--settings"] == f"training/paper/settings/{file}"
     table = TABLES[words[2]]
     rows = choose_rows(options["--rows"], table.rows(), table.is_main)
     if "--cove" in options:
