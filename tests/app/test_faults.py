@@ -136,18 +136,22 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_begun(two_models: Pat
 
 def test_a_client_that_hangs_is_told_so_and_holds_up_nobody(two_models: Path) -> None:
     head = b"POST /complete-list HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    with running(two_models, request_timeout_seconds=2) as server:
+    with running(two_models, request_timeout_seconds=5) as server:
         hanging = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
         for place, connection in enumerate(hanging):
             connection.sendall(head + (b'Content-Length: 100\r\n\r\n{"it' if place % 2 else b""))
-        assert httpx.post(f"{server.address}/complete-list", json=LIST).status_code == 200
-        hanging[1].settimeout(10)
+        assert (
+            httpx.post(f"{server.address}/complete-list", json=LIST, timeout=30).status_code == 200
+        )
+        hanging[1].settimeout(30)
         answer = hanging[1].recv(4096)
         assert answer.startswith(b"HTTP/1.1 408 ")
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
         for connection in hanging:
             connection.close()
-        assert httpx.post(f"{server.address}/complete-list", json=LIST).status_code == 200
+        assert (
+            httpx.post(f"{server.address}/complete-list", json=LIST, timeout=30).status_code == 200
+        )
 
 
 def test_a_huge_body_and_a_broken_head_get_an_answer_below_500(two_models: Path) -> None:
