@@ -172,6 +172,8 @@ def under_torchrun() -> Iterator[Processes]:
         if _is_first_to_fail(store):
             raise
         raise SystemExit(2) from None
+    with _others_alive():
+        dist.barrier()  # who left while another still talks would be ended by gloo's threads
     dist.destroy_process_group()
 
 
