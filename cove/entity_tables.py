@@ -63,6 +63,11 @@ class EntityTables:
         """z_c of the entities alone, [N, D]."""
         return self.table[NUM_SPECIAL:]
 
+    @property
+    def code_sizes(self) -> tuple[int, ...]:
+        """The codes of each level."""
+        return tuple(len(book) for book in self.codebooks)
+
     @cached_property
     def search(self) -> TextSearch:
         """Finds entities by id and title; made now where it was not read."""

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from cove.entity_tables import EntityTables, as_json
-from cove.errors import SettingsError
+from cove.item_index import faiss_is_here
 from cove.projection import principal_plane
 from cove.quality import CodeQuality, code_quality, is_quick
 
@@ -31,18 +31,13 @@ class EntityViews:
 def quality_of(tables: EntityTables, seed: int, with_kmeans: bool) -> CodeQuality | None:
     """How good an entity's codes are, beside random ones and, where faiss is installed,
     `with_kmeans` of its embeddings; None where it has no codes or no categories."""
-    sizes = tuple(len(book) for book in tables.codebooks)
-    embeddings = (OWN, tables.embeddings.float()) if with_kmeans else None
-    try:
-        return code_quality(tables.codes, sizes, tables.categories, seed, embeddings)
-    except SettingsError:
-        return code_quality(tables.codes, sizes, tables.categories, seed)
+    vectors = (OWN, tables.embeddings.float()) if with_kmeans and faiss_is_here() else None
+    return code_quality(tables.codes, tables.code_sizes, tables.categories, seed, vectors)
 
 
 def view_files(entity: str, tables: EntityTables, seed: int) -> dict[str, bytes]:
     """The files of an entity's views, by name."""
-    sizes = tuple(len(book) for book in tables.codebooks)
-    quality = quality_of(tables, seed, is_quick(len(tables.codes), sizes))
+    quality = quality_of(tables, seed, is_quick(len(tables.codes), tables.code_sizes))
     files = {_name(entity, "map.safetensors"): save({"points": principal_plane(tables.embeddings)})}
     if quality is not None:
         files[_name(entity, "quality.json")] = as_json(quality.model_dump())

@@ -32,8 +32,7 @@ def quality(directory: Path, against: Path | None, seed: int) -> CodeQuality:
     embeddings = (OWN, items.embeddings.float())
     if against is not None:
         embeddings = _of_same_items(artifact, read_artifact(against))
-    sizes = tuple(len(book) for book in items.codebooks)
-    found = code_quality(items.codes, sizes, items.categories, seed, embeddings)
+    found = code_quality(items.codes, items.code_sizes, items.categories, seed, embeddings)
     if found is None:
         raise DataError(f"the data of {name} have no categories to compare with")
     return found

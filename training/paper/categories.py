@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from torch import Tensor
+
 from cove.artifact import read_artifact
 from cove.errors import CoveError, DataError
-from cove.quality import CodeQuality, code_quality
+from cove.quality import code_quality
 from training.paper.baseline_runs import replace_file
 from training.paper.categories_page import markdown
 from training.paper.categories_plot import draw
@@ -66,26 +68,26 @@ def _nothing(failed: Sequence[Outcome]) -> str:
 def _results(jobs: Sequence[Job], missing: set[tuple[str, int]]) -> list[dict[str, Any]]:
     """Each run with codes: what it is, and how good its codes are."""
     done = [job for job in jobs if job.key not in missing]
-    bases = {job.seed: job for job in done if job.row.name == BASE}
+    bases = {job.seed: _embeddings(job) for job in done if job.row.name == BASE}
     return [
-        {
-            "name": job.row.name, "title": job.row.title, "seed": job.seed,
-            "model_id": read_artifact(job.output).manifest.id,
-            "quality": _quality(job, bases.get(job.seed)).model_dump(),
-        }
+        _result(job, bases.get(job.seed))
         for job in sorted(done, key=lambda job: (job.row.title, job.seed))
         if job.row.name != BASE
-    ]  # fmt: skip
+    ]
 
 
-def _quality(job: Job, base: Job | None) -> CodeQuality:
-    items = read_artifact(job.output).items
-    embeddings = None
-    if base is not None:
-        artifact = read_artifact(base.output)
-        embeddings = (f"the embeddings of {artifact.manifest.id}, which has no codes",
-                      artifact.items.embeddings.float())  # fmt: skip
-    sizes = tuple(len(book) for book in items.codebooks)
-    found = code_quality(items.codes, sizes, items.categories, job.seed, embeddings)
+def _embeddings(base: Job) -> tuple[str, Tensor]:
+    artifact = read_artifact(base.output)
+    name = f"the embeddings of {artifact.manifest.id}, which has no codes"
+    return name, artifact.items.embeddings.float()
+
+
+def _result(job: Job, embeddings: tuple[str, Tensor] | None) -> dict[str, Any]:
+    artifact = read_artifact(job.output)
+    items = artifact.items
+    found = code_quality(items.codes, items.code_sizes, items.categories, job.seed, embeddings)
     assert found is not None
-    return found
+    return {
+        "name": job.row.name, "title": job.row.title, "seed": job.seed,
+        "model_id": artifact.manifest.id, "quality": found.model_dump(),
+    }  # fmt: skip

@@ -5,6 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 from training.paper.markdown import markdown_table
+from training.paper.report import machine_line
 
 _MEASURES = {
     "purity": "purity",
@@ -32,7 +33,7 @@ _NOTES = (
 
 def markdown(report: dict[str, Any]) -> str:
     """The whole page."""
-    data, machine = report["dataset"], report["machine"]
+    data = report["dataset"]
     quality = report["rows"][0]["quality"]
     seeds = ", ".join(map(str, report["seeds"]))
     lines = [
@@ -42,9 +43,7 @@ def markdown(report: dict[str, Any]) -> str:
         report["command"],
         "```",
         "",
-        f"- {report['date']}; {machine['processor']}, {machine['cores']} cores, "
-        f"{machine['device']}; torch {machine['torch']}, Python {machine['python']}, "
-        f"cove {machine['cove']}",
+        f"- {report['date']}; {machine_line(report['machine'])}",
         f"- {quality['entities']} items with a category, {quality['num_categories']} categories; "
         f"seeds {seeds}; sha256 `{data['sha256'][:16]}`",
         *(f"- not there: {f['row']}, seed {f['seed']}: {f['reason']}" for f in report["failed"]),
