@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from app.services.answer_cache import AnswerCache
 from app.services.batching import Batcher
 from app.services.entity_index import Entity, EntityIndex
-from app.services.errors import InvalidError, NotFoundError
+from app.services.errors import NotFoundError
 from app.services.labels import Labels
 from app.services.model_store import ModelStore
 from app.services.served_model import ServedModel
@@ -87,11 +87,7 @@ def _codes(
     model: _ModelId = None,
     entity: Annotated[Entity, Query(description="Whose codes")] = "item",
 ) -> EntityIndex:
-    served = store.to_browse(model, entity)
-    index = served.entity(entity)
-    if index is None:
-        raise InvalidError("entity", f"the model {served.id}, for {served.task}, has no {entity}s")
-    return index
+    return store.to_browse(model, entity).index(entity)
 
 
 def _items(store: StoreOf, model: _ModelId = None) -> EntityIndex:

@@ -9,7 +9,7 @@ from app.record_schemas import LevelDiff, ModelDiff, Move, ShadowComparison
 from app.services import shadow
 from app.services.completion import CompletionOptions, ListsQuestion
 from app.services.entity_index import Entity, EntityIndex, Level
-from app.services.errors import ConflictError, InvalidError
+from app.services.errors import ConflictError
 from app.services.recommending import RecommendationOptions, UserQuestion
 from app.services.scoring import PairsQuestion
 from app.services.served_model import ServedModel
@@ -34,7 +34,7 @@ def diff(one: ServedModel, other: ServedModel, entity: Entity, k: int, moves: in
     """
     if one.id == other.id:
         raise ConflictError(f"{one.id} does not differ from itself: name another model")
-    indexes = _index(one, entity), _index(other, entity)
+    indexes = one.index(entity), other.index(entity)
     rows = _common(*indexes)
     pairs = zip(*(index.levels for index in indexes), strict=False)
     return ModelDiff(
@@ -47,13 +47,6 @@ def diff(one: ServedModel, other: ServedModel, entity: Entity, k: int, moves: in
         levels=[_level(mine, theirs, rows, moves) for mine, theirs in pairs],
         answers=_answers(one, other, k),
     )
-
-
-def _index(model: ServedModel, entity: Entity) -> EntityIndex:
-    index = model.entity(entity)
-    if index is None:
-        raise InvalidError("entity", f"the model {model.id}, for {model.task}, has no {entity}s")
-    return index
 
 
 def _common(one: EntityIndex, other: EntityIndex) -> tuple[Tensor, Tensor]:

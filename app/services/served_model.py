@@ -5,6 +5,7 @@ import logging
 import torch
 
 from app.services.entity_index import Entity, EntityIndex
+from app.services.errors import InvalidError
 from cove.artifact import Artifact, Manifest
 from cove.entity_tables import EntityTables, SeenItems
 from cove.errors import ArtifactError
@@ -49,6 +50,17 @@ class ServedModel:
     def entity(self, entity: Entity) -> EntityIndex | None:
         """The tables of an entity; None where the model knows nothing of it."""
         return self.items if entity == "item" else self.users
+
+    def index(self, entity: Entity) -> EntityIndex:
+        """The tables of an entity that a call names.
+
+        Raises:
+            InvalidError: the model knows nothing of it.
+        """
+        found = self.entity(entity)
+        if found is None:
+            raise InvalidError("entity", f"the model {self.id}, for {self.task}, has no {entity}s")
+        return found
 
 
 def _take_index(recommender: ListCompleter, artifact: Artifact) -> None:

@@ -12,11 +12,10 @@ from typing import Self
 from uuid import uuid4
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from training.registry.database import for_writing, open_registry, readable
+from training.registry.database import for_writing, insert_into, open_registry, readable
 from training.registry.models import Claim
 from training.registry.processes import Process, is_gone, this_process
 
@@ -71,8 +70,7 @@ class Claims:
                 "process_started": process.started,
                 "heartbeat_at": now,
             }
-            kind = sqlite if self._on_sqlite else postgresql
-            new = kind.insert(Claim).values(key=key, **values).on_conflict_do_nothing()
+            new = insert_into(session, Claim).values(key=key, **values).on_conflict_do_nothing()
             if session.scalars(new.returning(Claim.key)).first() is not None:
                 return True
             seen = session.get(Claim, key)
@@ -109,13 +107,9 @@ class Claims:
             except SQLAlchemyError:
                 continue  # the next beat tries again; whoever waits for us waits for 2 minutes
 
-    @property
-    def _on_sqlite(self) -> bool:
-        return self._engine.dialect.name == "sqlite"
-
     def _now(self, session: Session) -> datetime:
         """The time by the clock that all holders share: the database's."""
-        if self._on_sqlite:  # a file, and so one machine
+        if self._engine.dialect.name == "sqlite":  # a file, and so one machine
             return datetime.now(UTC)
         moment: datetime = session.scalars(select(func.clock_timestamp())).one()
         return moment

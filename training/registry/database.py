@@ -11,8 +11,10 @@ import alembic.command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 import migrations
 from training.registry.errors import RegistryError
@@ -67,6 +69,14 @@ def _options(address: URL) -> dict[str, str]:
     """UTF-8 between psycopg and a database of whatever encoding: of one in SQL_ASCII, the default
     where a server was made without a locale, it would give bytes for text."""
     return {"client_encoding": "utf8"} if address.drivername == "postgresql+psycopg" else {}
+
+
+def insert_into(session: Session, table: type[Any]) -> sqlite.Insert | postgresql.Insert:
+    """An insertion that can say what is done about a row that is there already: SQLite and
+    PostgreSQL have that alike, SQL has not."""
+    if session.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
 
 
 def for_writing(engine: Engine) -> Engine:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 from training.registry.artifacts import artifacts_in, finite, holds, model_row
-from training.registry.database import for_writing, open_registry, readable
+from training.registry.database import for_writing, insert_into, open_registry, readable
 from training.registry.errors import NoModelError
 from training.registry.labels import put_label
 from training.registry.lookups import by_prefix, current_activation, known_model, known_run
@@ -171,8 +170,7 @@ class Registry:
         """Register an artifact; one that is known is only found at its new place."""
         values = model_row(manifest, path)
         with self._session(write=True) as session:
-            on_sqlite = self._engine.dialect.name == "sqlite"
-            new = (sqlite if on_sqlite else postgresql).insert(Model).values(values)
+            new = insert_into(session, Model).values(values)
             session.execute(new.on_conflict_do_update(index_elements=[Model.id], set_=values))
 
     def list_models(self) -> list[Model]:
