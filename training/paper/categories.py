@@ -1,6 +1,5 @@
 """`cove reproduce figure5`: trains what is missing, then compares codes with true categories."""
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -10,15 +9,13 @@ from torch import Tensor
 from cove.artifact import read_artifact
 from cove.errors import CoveError, DataError
 from cove.quality import code_quality
-from training.paper.baseline_runs import replace_file
 from training.paper.categories_page import markdown
 from training.paper.categories_plot import draw
 from training.paper.category_rows import BASE
 from training.paper.jobs import Job, Outcome, Workplace
-from training.paper.making import Made, run_missing
-from training.paper.results import machine_facts
+from training.paper.making import Made, run_all, write_pages
+from training.paper.results import failures, machine_facts
 from training.paper.rows import Row
-from training.registry.database import upgrade
 
 
 def make_figure(
@@ -32,10 +29,7 @@ def make_figure(
     data = workplace.load()
     if not any((data.categories or {}).values()):
         raise DataError(f"the data {workplace.data_name} have no categories to compare with")
-    workplace.output.mkdir(parents=True, exist_ok=True)
-    upgrade(workplace.registry)
-    jobs = [Job(row, seed, workplace) for seed in seeds for row in rows]
-    failed = run_missing(jobs, num_workers)
+    jobs, failed = run_all(rows, seeds, workplace, num_workers)
     report = {
         "figure": workplace.table_name,
         "command": command,
@@ -46,17 +40,11 @@ def make_figure(
         "seeds": list(seeds),
         "settings_for_all": dict(workplace.overrides),
         "rows": _results(jobs, {outcome.key for outcome in failed}),
-        "failed": [{"row": outcome.key[0], "seed": outcome.key[1], "reason": outcome.reason}
-                   for outcome in failed],
+        "failed": failures(failed),
     }  # fmt: skip
     if not report["rows"]:
         raise CoveError(_nothing(failed))
-    path = workplace.output / f"{workplace.table_name}-{workplace.data_name}.md"
-    content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    replace_file(path.with_suffix(".json"), content.encode())
-    draw(report, path.with_suffix(".png"))
-    replace_file(path, markdown(report).encode())
-    return Made(path, report, failed)
+    return write_pages(workplace, report, failed, draw, markdown)
 
 
 def _nothing(failed: Sequence[Outcome]) -> str:

@@ -82,6 +82,7 @@ TABLE_2 = Table(
     },
 )
 
+_OF_EVERY_FORM = tuple(text for text in TABLE_2.differences if text != DEFAULT_FORM)
 _ONE_BY_ONE = (
     "COVE's codes evolve here (`form=evolving`), for what is varied belongs to them: nearest codes "
     "by k-means after two epochs, all levels averaged (Eq. 3), Eq. 6 as a mean over the dimensions."
@@ -99,7 +100,7 @@ TABLE_5 = replace(
         "with all levels averaged, or a second one could change nothing.",
         "A setting with more codes than there are items cannot be run where codes evolve; fixed "
         "codes are cut to two thirds of the items.",
-        *(text for text in TABLE_2.differences if text != DEFAULT_FORM),
+        *_OF_EVERY_FORM,
     ),
     paper_title="The paper's own Table 5",
     paper_head=tuple(", ".join(map(str, sizes)) for sizes in paper_figures.SIZES),
@@ -120,7 +121,7 @@ FIGURE_4 = replace(
         "Goodreads.",
         _ONE_BY_ONE + " With ω_q = 0 codebooks stay where k-means put them, but for revivals, and "
         "β has no weight. Rows of `paper` start from a random sample and take the sum of Eq. 6.",
-        *(text for text in TABLE_2.differences if text != DEFAULT_FORM),
+        *_OF_EVERY_FORM,
     ),
     paper_title="",
     paper_note="",

@@ -1,7 +1,7 @@
 """`cove reproduce`: runs what is missing, then writes the table."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,7 @@ def make_table(
         CoveError: the data cannot be loaded, or there is no result at all.
     """
     workplace.load()
-    workplace.output.mkdir(parents=True, exist_ok=True)
-    upgrade(workplace.registry)
-    jobs = [Job(row, seed, workplace) for seed in seeds for row in rows]
-    failed = run_missing(jobs, num_workers)
+    _, failed = run_all(rows, seeds, workplace, num_workers)
     missing = {outcome.key for outcome in failed}
     in_order = [Job(row, seed, workplace) for row in rows for seed in seeds]
     with Registry(workplace.registry) as registry:
@@ -51,6 +48,27 @@ def make_table(
     if not results:
         raise CoveError(f"no row has a result; {failed[0].key[0]}: {failed[0].reason}")
     report = table_report(workplace, results, seeds, failed, command)
+    return write_pages(workplace, report, failed, draw, markdown)
+
+
+def run_all(
+    rows: Sequence[Row], seeds: Sequence[int], workplace: Workplace, num_workers: int
+) -> tuple[list[Job], list[Outcome]]:
+    """All jobs, seed by seed, of which those that were missing are done; what failed."""
+    workplace.output.mkdir(parents=True, exist_ok=True)
+    upgrade(workplace.registry)
+    jobs = [Job(row, seed, workplace) for seed in seeds for row in rows]
+    return jobs, _run_missing(jobs, num_workers)
+
+
+def write_pages(
+    workplace: Workplace,
+    report: dict[str, Any],
+    failed: list[Outcome],
+    draw: Callable[[dict[str, Any], Path], None],
+    markdown: Callable[[dict[str, Any]], str],
+) -> Made:
+    """Write a report as JSON, and as the picture and the page that are made from it."""
     path = workplace.output / f"{workplace.table_name}-{workplace.data_name}.md"
     content = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     replace_file(path.with_suffix(".json"), content.encode())
@@ -59,7 +77,7 @@ def make_table(
     return Made(path, report, failed)
 
 
-def run_missing(jobs: Sequence[Job], num_workers: int) -> list[Outcome]:
+def _run_missing(jobs: Sequence[Job], num_workers: int) -> list[Outcome]:
     """Do what is missing; the outcomes of what failed."""
     done = [job for job in jobs if is_done(job)]
     keys = {job.key for job in done}

@@ -53,11 +53,16 @@ def table_report(
         "groups": GROUPS,
         "rows": [_row_facts(result) for result in results],
         "comparisons": _comparisons(results, table),
-        "failed": [
-            {"row": outcome.key[0], "seed": outcome.key[1], "reason": outcome.reason}
-            for outcome in failed
-        ],
+        "failed": failures(failed),
     }
+
+
+def failures(failed: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """What is not there, and why."""
+    return [
+        {"row": outcome.key[0], "seed": outcome.key[1], "reason": outcome.reason}
+        for outcome in failed
+    ]
 
 
 def machine_facts(device: str) -> dict[str, Any]:

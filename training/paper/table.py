@@ -39,10 +39,11 @@ class Table:
     """The metric of the plot, likewise."""
     metric_tables: tuple[MetricTable, ...]
     differences: tuple[str, ...]
-    paper_title: str
-    paper_note: str
-    paper_head: tuple[str, ...]
-    paper: dict[str, dict[str, tuple[float, ...]]]
+    paper_title: str = ""
+    paper_note: str = ""
+    paper_head: tuple[str, ...] = ()
+    paper: dict[str, dict[str, tuple[float, ...]]] = field(default_factory=dict)
+    """The paper's own figures, where it prints any."""
     paper_metrics: Mapping[str, str] = field(default_factory=dict)
     """Our metrics of the paper's form, by name, and as the paper calls them."""
     questions: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)

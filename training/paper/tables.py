@@ -106,10 +106,6 @@ FIGURE_3 = Table(
         "user and item COVE help each of the four networks.",
         *_CLICK_DIFFERENCES,
     ),
-    paper_title="",
-    paper_note="",
-    paper_head=(),
-    paper={},
 )
 
 _HELD_OUT_NOTE = (
