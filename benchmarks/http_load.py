@@ -18,6 +18,8 @@ class Load:
 
     seconds: float
     took: list[float] = field(default_factory=list)
+    began: list[float] = field(default_factory=list)
+    """Seconds, by a clock of its own, in the order of `took`."""
     errors: int = 0
     statuses: dict[int, int] = field(default_factory=dict)
 
@@ -34,16 +36,25 @@ class Load:
     @property
     def p50(self) -> float:
         """The median."""
-        return self._share(0.5)
+        return _share(self.took, 0.5)
 
     @property
     def p99(self) -> float:
         """What one call in a hundred exceeds."""
-        return self._share(0.99)
+        return _share(self.took, 0.99)
 
-    def _share(self, share: float) -> float:
-        ordered = sorted(self.took)
-        return ordered[int(share * (len(ordered) - 1))] if ordered else float("nan")
+    def p99_of_each(self, seconds: float) -> list[float]:
+        """The same of the calls that began in each span of so many seconds."""
+        spans: dict[int, list[float]] = {}
+        first = min(self.began, default=0.0)
+        for began, took in zip(self.began, self.took, strict=True):
+            spans.setdefault(int((began - first) // seconds), []).append(took)
+        return [_share(each, 0.99) for each in spans.values()]
+
+
+def _share(values: list[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[int(share * (len(ordered) - 1))] if ordered else float("nan")
 
 
 class Connection:
@@ -86,6 +97,7 @@ async def _one(connection: Connection, request: bytes, load: Load, began: float)
         await connection.open()
         return
     load.took.append((time.perf_counter() - began) * 1e3)
+    load.began.append(began)
     load.statuses[status] = load.statuses.get(status, 0) + 1
     load.errors += status != 200
 
