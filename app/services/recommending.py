@@ -4,9 +4,9 @@ K items of an answer, S items that the user has, D dimensions. Rows count from 0
 special ids.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import torch
@@ -116,26 +116,27 @@ def _for_known(questions: Sequence[UserQuestion]) -> list[Recommendation]:
     """Answers to questions that share a model and their bounds."""
     model, options = questions[0].model, questions[0].options
     assert isinstance(model.recommender, PreferenceModel)
-    with torch.inference_mode():
-        rows = torch.tensor([each.row or 0 for each in questions])
-        scores = model.recommender.score_all(rows + NUM_SPECIAL)  # [B, N]
-        barred = [
-            each.excluded(each.given if each.options.include_seen else each.has)
-            for each in questions
-        ]
-        chosen = _best(model.items, scores, barred, options)
+    users = torch.tensor([each.row or 0 for each in questions]) + NUM_SPECIAL
+    barred = [
+        each.excluded(each.given if each.options.include_seen else each.has) for each in questions
+    ]
+    chosen = _best(model.items, partial(model.recommender.top, users), barred, options)
     return [_known(each, found) for each, found in zip(questions, chosen, strict=True)]
 
 
 @torch.inference_mode()
 def _best(
-    index: EntityIndex, scores: Tensor, barred: Sequence[Sequence[int]], bounds: Bounds
+    index: EntityIndex,
+    top_of: Callable[[int, Barred], tuple[Tensor, Tensor]],
+    excluded: Sequence[Sequence[int]],
+    bounds: Bounds,
 ) -> list[Candidates]:
-    """The best of scores [B, N], which are changed, but for the indices barred of each row."""
-    Barred(pad_lists(barred), allowed_mask(index, bounds)).bar(scores)
+    """The best that `top_of` gives, k of them but for what is barred, for each row of the indices
+    `excluded`."""
+    barred = Barred(pad_lists(excluded), allowed_mask(index, bounds))
 
     def top(k: int) -> tuple[Tensor, Tensor]:
-        indices, values = top_items(scores, k)
+        indices, values = top_of(k, barred)
         return indices.masked_fill(values == -torch.inf, PAD), values
 
     return best(index, top, bounds)
@@ -170,7 +171,11 @@ def _for_unknown(question: UserQuestion) -> Recommendation:
     elif len(question.given):
         source = "nearest_items"
         closeness = _closeness(model, question.given)[None]  # [1, N]
-        (candidates,) = _best(model.items, closeness, [barred], options)
+
+        def closest(k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+            return top_items(barred.bar(closeness), k)
+
+        (candidates,) = _best(model.items, closest, [barred], options)
     else:
         source = "popularity"
         candidates = most_popular(model.items, barred, options)

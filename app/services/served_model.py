@@ -35,8 +35,7 @@ class ServedModel:
                 f"{artifact.directory}: {self.manifest.recommender} is no recommender for the "
                 f"task {self.task!r}"
             )
-        if isinstance(self.recommender, ListCompleter):
-            _take_index(self.recommender, artifact)
+        _take_index(self.recommender, artifact)
         if isinstance(self.recommender, PreferenceModel):
             self.recommender.score_all(torch.tensor([PAD]))  # its final tables are made once, here
         self.items = _index(artifact, "item", artifact.items)
@@ -63,13 +62,15 @@ class ServedModel:
         return found
 
 
-def _take_index(recommender: ListCompleter, artifact: Artifact) -> None:
+def _take_index(recommender: Recommender, artifact: Artifact) -> None:
     """Give the recommender the index over its items, where there is one and faiss to read it."""
-    head = getattr(recommender, "head", None)
-    if artifact.manifest.index is None or not isinstance(head, CatalogueHead):
+    holder: object = recommender
+    if isinstance(recommender, ListCompleter):
+        holder = getattr(recommender, "head", None)
+    if artifact.manifest.index is None or not isinstance(holder, CatalogueHead | PreferenceModel):
         return
     if faiss_is_here():
-        head.index = artifact.read_index()
+        holder.index = artifact.read_index()
         return
     _LOG.warning(
         "%s has an index over its %d items, but faiss is not installed (the extra cpu or gpu): "

@@ -14,37 +14,31 @@ Sampled Softmax Loss for Item Recommendation", TOIS 2024):
 B users, K negatives of each, D dimensions.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from cove.batches import PairBatch
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
-from cove.recommenders.preferences import PreferenceModel, directions, sampled_softmax
+from cove.recommenders.product_model import ProductModel, ProductSettings, sampled_softmax
 
 
-class BprMfSettings(BaseModel):
+class BprMfSettings(ProductSettings):
     """Size and regularization."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dimensions: int = Field(default=64, ge=1)
-    """D."""
-    loss: Literal["bpr", "softmax"] = "bpr"
-    """`toys`, 30 epochs, validation NDCG@10: bpr .0343, softmax .0503."""
-    temperature: float = Field(default=0.15, gt=0)
-    """τ, of `softmax` alone. `toys`, with 0.1, 0.15, 0.2, 0.3: .0485, .0503, .0485, .0435."""
     regularization: float = Field(default=0.01, ge=0)
     """λ of `bpr`, on what the batch looks up; off where COVE shrinks users and items itself.
     `toys`, N@10 among 100: .245 with 0.01, .189 with 0.001, .163 with 0.0001."""
 
 
-class BprMf(PreferenceModel):
+class BprMf(ProductModel):
     """Users and items in one space, scored by their product."""
+
+    settings: BprMfSettings
 
     def __init__(
         self,
@@ -59,23 +53,11 @@ class BprMf(PreferenceModel):
         quantizers = [each.quantizer for each in self.entities().values()]
         self._shrunk = all(each is not None and each.settings.shrinkage > 0 for each in quantizers)
 
-    def interact(self, user: Tensor, items: Tensor) -> Tensor:
-        return (self._scored(user)[:, None] * self._scored(items)).sum(dim=-1)
-
-    def interact_all(self, user: Tensor, items: Tensor) -> Tensor:
-        return self._scored(user) @ self._scored(items).T
-
-    def _scored(self, embeddings: Tensor) -> Tensor:
-        """What a score is the product of."""
-        if self.settings.loss == "bpr":
-            return embeddings
-        return directions(embeddings, self.settings.temperature)
-
     def predict(self, batch: PairBatch) -> Prediction:
         if self.settings.loss == "softmax":
             negatives = batch.negatives.flatten()
-            items = self._scored(self.items(torch.cat([batch.positives, negatives])))
-            user, count = self._scored(self.users(batch.users)), self.items.num_entities
+            items = self.scored(self.items(torch.cat([batch.positives, negatives])))
+            user, count = self.scored(self.users(batch.users)), self.items.num_entities
             return Prediction(sampled_softmax(user, items, batch.positives, negatives, count))
         ids = torch.cat([batch.positives[None], batch.negatives.T])  # [1 + K, B]
         user, items = self.users(batch.users), self.items(ids)

@@ -1,16 +1,16 @@
 """The head that scores a whole catalogue, and its cross-entropy without a whole score matrix.
 
-D dimensions, N items, M predicted positions, T items wanted at each, C candidates of each.
+D dimensions, N items, M predicted positions, T items wanted at each.
 """
 
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cove.item_index import ItemIndex
-from cove.retrieval import Barred, top_items
+from cove.products import Products, best_products
+from cove.retrieval import Barred
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 _SCORES_AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 26}
@@ -18,10 +18,6 @@ _SCORES_AT_ONCE = {"cpu": 1 << 19, "cuda": 1 << 26}
 256, so that its processors have enough to do."""
 _FEWEST_AT_ONCE = 16
 """Positions of a block in any case: a product with fewer rows wastes the table."""
-
-
-_CANDIDATES_AT_MOST = 1 << 15
-"""Above it scoring the whole catalogue is no slower than looking up each candidate's embedding."""
 
 
 class CatalogueHead(nn.Module):
@@ -44,50 +40,12 @@ class CatalogueHead(nn.Module):
 
     def forward(self, states: Tensor, table: Tensor) -> Tensor:
         """Scores [M, N] of states [M, D], given the table [NUM_SPECIAL + N, D]."""
-        return torch.addmm(self.bias, states, table[NUM_SPECIAL:].t())
+        return Products(states, table, self.bias).all()
 
     def top(self, states: Tensor, table: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         """The k best items for states [M, D] but for what is barred from each: indices and scores
-        [M, k], as `top_items` gives them.
-
-        With an index the best of those that it proposes; of an allowed few, all are scored.
-        """
-        if self.index is None:
-            return self._exact_top(states, table, k, barred)
-        if barred.mask is not None:
-            allowed = barred.allowed(_CANDIDATES_AT_MOST)
-            if allowed is None:
-                return self._exact_top(states, table, k, barred)
-            candidates = allowed.expand(len(states), -1)
-            return self._top_of(candidates, states, table, k, barred)
-        wanted = self.index.candidates_for(k) + barred.indices.shape[1]
-        if wanted > min(_CANDIDATES_AT_MOST, len(self.bias)):
-            return self._exact_top(states, table, k, barred)
-        candidates = self.index.propose(states, wanted)
-        indices, values = self._top_of(candidates, states, table, k, barred)
-        short = (~(values[:, -1] > -torch.inf)).nonzero().flatten()  # and what is no number
-        if len(short):
-            indices[short], values[short] = self._exact_top(
-                states[short], table, k, barred.of(short)
-            )
-        return indices, values
-
-    def _exact_top(
-        self, states: Tensor, table: Tensor, k: int, barred: Barred
-    ) -> tuple[Tensor, Tensor]:
-        return top_items(barred.bar(self(states, table)), k)
-
-    def _top_of(
-        self, candidates: Tensor, states: Tensor, table: Tensor, k: int, barred: Barred
-    ) -> tuple[Tensor, Tensor]:
-        """The k best of `candidates` [M, C], indices of items, PAD where there are fewer."""
-        products = torch.einsum("md,mcd->mc", states, F.embedding(candidates, table))
-        scores = products + self.bias[(candidates - NUM_SPECIAL).clamp(min=0)]
-        scores.masked_fill_(barred.bars(candidates), -torch.inf)
-        values, places = scores.topk(min(k, scores.shape[1]), dim=1)
-        missing = k - values.shape[1]
-        indices = F.pad(candidates.gather(1, places), (0, missing), value=PAD)
-        return indices, F.pad(values, (0, missing), value=-torch.inf)
+        [M, k], see `best_products`."""
+        return best_products(Products(states, table, self.bias), self.index, k, barred)
 
     def loss(self, states: Tensor, table: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy of states [M, D] against the items `targets`, [M], or [M, T] with PAD

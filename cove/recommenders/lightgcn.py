@@ -10,50 +10,37 @@ size). With COVE, layer 0 is the category-aware embeddings. `loss=softmax` is th
 B users, U users and N items in all, V = U + N + special ids, n interactions, D dimensions.
 """
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor
 
 from cove.batches import PairBatch
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
-from cove.recommenders.preferences import (
-    PreferenceModel,
-    candidates,
-    directions,
-    ranking_loss,
-    sampled_softmax,
-    squared_norms,
-)
+from cove.recommenders.preferences import candidates, ranking_loss, squared_norms
+from cove.recommenders.product_model import ProductModel, ProductSettings, sampled_softmax
 
 
-class LightGcnSettings(BaseModel):
+class LightGcnSettings(ProductSettings):
     """Size, depth and regularization."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    dimensions: int = Field(default=64, ge=1)
-    """D."""
     layers: int = Field(default=3, ge=1)
     """K, how far an interaction spreads."""
-    loss: Literal["bpr", "softmax"] = "bpr"
-    """The paper's, or the sampled softmax of cosines over τ."""
-    temperature: float = Field(default=0.15, gt=0)
-    """τ, of `softmax` alone."""
     regularization: float = Field(default=0.0001, ge=0)
     """λ, the paper's."""
 
 
-class LightGcn(PreferenceModel):
+class LightGcn(ProductModel):
     """Scores by the product of what users and items gathered from their neighbours.
 
     Without `know_interactions` nothing spreads. The interactions are kept with the weights, as
     pairs, so that a model read from an artifact needs no data.
     """
 
+    settings: LightGcnSettings
     interactions: Tensor  # [2, n] int32, rows of the users' and the items' tables, unique
     neighbours: Tensor  # [2n] int64, of all entities one after the other
     starts: Tensor  # [V + 1] int64, where each entity's neighbours begin
@@ -119,18 +106,6 @@ class LightGcn(PreferenceModel):
         """Rows of [V, D] for users [B] and items [B, M]: [B, 1 + M]."""
         return torch.cat([users[:, None], items + len(self.users.weight)], dim=1)
 
-    def interact(self, user: Tensor, items: Tensor) -> Tensor:
-        return (self._scored(user)[:, None] * self._scored(items)).sum(dim=-1)
-
-    def interact_all(self, user: Tensor, items: Tensor) -> Tensor:
-        return self._scored(user) @ self._scored(items).T
-
-    def _scored(self, embeddings: Tensor) -> Tensor:
-        """What a score is the product of."""
-        if self.settings.loss == "bpr":
-            return embeddings
-        return directions(embeddings, self.settings.temperature)
-
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         rows = self._rows(users, items)
         looked_up = F.embedding(rows, self._spread(self._first_layer()))
@@ -149,7 +124,7 @@ class LightGcn(PreferenceModel):
         """The loss of E [B, 2 + K, D] of users, positives and negatives."""
         if self.settings.loss == "bpr":
             return ranking_loss(self.interact(last[:, 0], last[:, 1:]))
-        scored, ids = self._scored(last), (batch.positives, batch.negatives.flatten())
+        scored, ids = self.scored(last), (batch.positives, batch.negatives.flatten())
         items = torch.cat([scored[:, 1], scored[:, 2:].flatten(end_dim=1)])
         return sampled_softmax(scored[:, 0], items, *ids, self.items.num_entities)
 

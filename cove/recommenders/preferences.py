@@ -3,7 +3,6 @@
 B users, M items of each, K of them negatives, D dimensions, U users, N items.
 """
 
-import math
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping
 from itertools import chain
@@ -14,13 +13,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cove.batches import PairBatch
+from cove.item_index import ItemIndex
+from cove.products import Products, best_products
 from cove.recommenders.base import Prediction, UserItemRecommender
+from cove.retrieval import Barred, top_items
 from cove.vocabulary import NUM_SPECIAL
 
 
 class PreferenceModel(UserItemRecommender):
     """Scores items for known users, by what it learned of both."""
 
+    index: ItemIndex | None = None
+    """Where given, it proposes the items that `top` scores, in the place of all."""
     _kept: tuple[Hashable, tuple[Tensor, Tensor]] | None = None
 
     def ids_in(self, batch: PairBatch) -> Mapping[str, Tensor]:
@@ -44,7 +48,8 @@ class PreferenceModel(UserItemRecommender):
 
     @abstractmethod
     def interact_all(self, user: Tensor, items: Tensor) -> Tensor:
-        """The same, [B, N], where all users have the same items [N, D]."""
+        """The same, [B, N], where all users have the same items; both out of `scored_tables`,
+        `user` [B, D] and `items` [N, D]."""
 
     @abstractmethod
     def predict(self, batch: PairBatch) -> Prediction:
@@ -53,6 +58,15 @@ class PreferenceModel(UserItemRecommender):
     def tables(self) -> tuple[Tensor, Tensor]:
         """The final embeddings of all users and all items, [NUM_SPECIAL + U or N, D]."""
         return self.users.all(), self.items.all()
+
+    def scored_tables(self) -> tuple[Tensor, Tensor]:
+        """What scores are made of, as far as it can be made once: the tables, if nothing else."""
+        return self.tables()
+
+    def products(self, users: Tensor) -> Products | None:
+        """What the scores of users, [B] indices, are products of, for an index over the items; None
+        where a score is no product with an item's embedding, or more than that."""
+        return None
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
         """Scores [B, M] of items [B, M] for users [B], int64 indices: what the loss is made of."""
@@ -65,25 +79,34 @@ class PreferenceModel(UserItemRecommender):
         user_table, item_table = self._kept_tables()
         return self.interact_all(F.embedding(users, user_table), item_table[NUM_SPECIAL:])
 
+    @torch.no_grad()
+    def top(self, users: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        """The k best items of users [B] but for what is barred from each: indices and scores
+        [B, k], as `top_items` gives them."""
+        products = None if self.index is None else self.products(users)
+        if products is None:
+            return top_items(barred.bar(self.score_all(users)), k)
+        return best_products(products, self.index, k, barred)
+
     def train(self, mode: bool = True) -> Self:
         """Also forgets the tables that `score_all` keeps."""
         self._kept = None
         return super().train(mode)
 
     def _kept_tables(self) -> tuple[Tensor, Tensor]:
-        """The final tables, in evaluation made once for as long as no weight changes.
+        """`scored_tables`, in evaluation made once for as long as no weight changes.
 
         A change in place shows in a tensor's version, but not that by a fused optimiser: hence
         nothing is kept in training.
         """
         if self.training:
-            return self.tables()
+            return self.scored_tables()
         state = chain(self.parameters(), self.buffers())
         key = tuple(
             (each.data_ptr(), 0 if each.is_inference() else each._version) for each in state
         )
         if self._kept is None or self._kept[0] != key:
-            self._kept = (key, self.tables())
+            self._kept = (key, self.scored_tables())
         return self._kept[1]
 
 
@@ -95,28 +118,6 @@ def candidates(batch: PairBatch) -> Tensor:
 def ranking_loss(scores: Tensor) -> Tensor:
     """−log σ(s_up − s_un) of scores [B, 1 + K], positive first; the mean over B and K."""
     return F.softplus(scores[:, 1:] - scores[:, :1]).mean()
-
-
-def sampled_softmax(
-    user: Tensor, items: Tensor, positives: Tensor, negatives: Tensor, num_items: int
-) -> Tensor:
-    """−log of the positive's share among all items, Σ over these estimated from the batch's
-    negatives, which all its users have in common; the mean over B.
-
-        −s_up + log [exp s_up + N / M Σ over the negatives n but p of exp s_un]
-
-    user: [B, D]; items: [B + M, D], those of `positives` [B], then those of `negatives` [M], int64
-    indices of items; scores are products.
-    """
-    own = (user * items[: len(user)]).sum(dim=1)  # [B]
-    scores = user @ items[len(user) :].T + math.log(num_items / len(negatives))  # [B, M]
-    scores = scores.masked_fill(negatives == positives[:, None], -torch.inf)
-    return (torch.cat([own[:, None], scores], dim=1).logsumexp(dim=1) - own).mean()
-
-
-def directions(embeddings: Tensor, temperature: float) -> Tensor:
-    """Embeddings [..., D] at the length 1 / √τ: a product of two is their cosine over τ."""
-    return F.normalize(embeddings, dim=-1) / math.sqrt(temperature)
 
 
 def squared_norms(user: Tensor, items: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from app.main import create_app
 from app.settings import Settings
 from cove.artifact import Manifest, write_artifact
 from cove.entity_tables import EntityTables, SeenItems, entity_tables
+from cove.item_index import ItemIndex
 from cove.quantization import QuantizerSettings, code_use
 from cove.recommenders import RECOMMENDERS, build_recommender
 from cove.recommenders.clicks import ClickScorer
@@ -148,6 +149,7 @@ def write_preferences(
     recommender: PreferenceModel,
     items: EntityTables,
     users: EntityTables,
+    index: ItemIndex | None = None,
 ) -> str:
     """Write an artifact of a preference model; give its id."""
     tables = {"item": items, "user": users}
@@ -161,7 +163,7 @@ def write_preferences(
         code_use={k: code_use(tables[k].codes, size) for k, size in sizes.items()},
         code_version="",
     )  # fmt: skip
-    return write_artifact(directory, manifest, recommender, tables).id
+    return write_artifact(directory, manifest, recommender, tables, index=index).id
 
 
 @pytest.fixture(scope="session")

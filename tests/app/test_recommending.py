@@ -14,6 +14,7 @@ from app.services.served_model import ServedModel
 from app.settings import Settings
 from cove.artifact import Artifact, read_artifact
 from cove.entity_tables import EntityTables, SeenItems
+from cove.item_index import build_index
 from cove.recommenders import PREFERENCES, build_recommender, recommenders_for
 from cove.recommenders.preferences import PreferenceModel
 from cove.vocabulary import NUM_SPECIAL, Vocabulary
@@ -361,3 +362,45 @@ def test_a_model_that_gives_no_numbers_is_a_503(tmp_path: Path) -> None:
         for body in ({"user": 101}, {"user": "nobody", "items": [7]}):
             response = client.post("/recommend-items", json=body)
             assert "no number" in check_problem(response, 503)["detail"]
+
+
+@pytest.mark.parametrize("loss", ["bpr", "softmax"])
+def test_an_index_changes_no_bound_of_a_recommendation(tmp_path: Path, loss: str) -> None:
+    torch.manual_seed(0)
+    settings = {"dimensions": 8, "loss": loss}
+    recommender = build_recommender("bprmf", settings, 600, num_users=3).eval()
+    assert isinstance(recommender, PreferenceModel)
+    codes, centres = torch.arange(600)[:, None] % 30, torch.randn(30, 8)
+    recommender.items.weight.data[NUM_SPECIAL:] = centres[codes[:, 0]] + torch.randn(600, 8) / 10
+    recommender.users.weight.data[NUM_SPECIAL:] = centres[:3]
+    items = EntityTables(
+        Vocabulary(range(600)), recommender.items.weight.data, codes, [], [centres],
+        torch.arange(600),
+    )  # fmt: skip
+    users = EntityTables(
+        Vocabulary(range(3)), recommender.users.weight.data, torch.zeros((3, 0)), [], [],
+        torch.ones(3), seen=SeenItems(torch.tensor([0, 3, 3, 4]), torch.tensor([0, 30, 60, 7])),
+    )  # fmt: skip
+    products = recommender.products(torch.arange(3) + NUM_SPECIAL)
+    assert products is not None
+    index = build_index(products.table, products.bias, products.states, wanted_recall=0.0)
+    write_preferences(tmp_path / "m", "bprmf", recommender, items, users, index)
+    model, whole = (ServedModel(read_artifact(tmp_path / "m")) for _ in range(2))
+    assert isinstance(model.recommender, PreferenceModel)
+    assert isinstance(whole.recommender, PreferenceModel)
+    assert model.recommender.index is not None
+    whole.recommender.index = None
+    for options in (
+        RecommendationOptions(k=7),
+        RecommendationOptions(k=7, include_seen=True),
+        RecommendationOptions(k=5, exclude=list(range(0, 600, 2))),
+        RecommendationOptions(k=3, allow=[0, 5, 30, 599]),
+        RecommendationOptions(k=9, max_per_code=1),
+    ):
+        for user in range(3):
+            one, other = (recommend_items(each, user, [90], options) for each in (model, whole))
+            # 200 candidates of 600 items hold the best of a cluster of 20 however few are probed
+            assert [each.item for each in one.items] == [each.item for each in other.items]
+            assert [each.score for each in one.items] == pytest.approx(
+                [each.score for each in other.items], abs=1e-5
+            )

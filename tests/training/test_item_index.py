@@ -10,8 +10,10 @@ from cove.batches import ListBatch
 from cove.entity_tables import EntityTables, entity_tables
 from cove.item_index import ItemIndex
 from cove.recommenders import ListCompleter, build_recommender
-from cove.vocabulary import NUM_SPECIAL, Vocabulary
+from cove.recommenders.preferences import PreferenceModel
+from cove.vocabulary import NUM_SPECIAL, PAD, Vocabulary
 from training.item_index import index_of_items
+from training.tasks.collaborative_filtering import CollaborativeFiltering
 from training.tasks.list_completion import ListCompletion
 
 NUM_ITEMS = 400
@@ -66,3 +68,32 @@ def test_whoever_gets_none_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setattr(training.item_index, "faiss_is_here", lambda: False)
     assert "faiss is not installed" in made()[1][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "gets_one"), [("bprmf", True), ("lightgcn", True), ("cfkg", False), ("neumf", False)]
+)
+def test_of_preference_models_those_whose_scores_are_products_get_one(
+    name: str, gets_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training.item_index, "INDEXED_FROM", NUM_ITEMS)
+    monkeypatch.setattr(
+        training.item_index, "build_index", lambda *given: ItemIndex(given, facts=None)
+    )
+    torch.manual_seed(0)
+    recommender = build_recommender(name, {"dimensions": 16}, NUM_ITEMS, num_users=3).eval()
+    assert isinstance(recommender, PreferenceModel)
+    vocabulary, nothing = Vocabulary(range(NUM_ITEMS)), SimpleNamespace()
+    users = torch.tensor([NUM_SPECIAL, PAD, NUM_SPECIAL + 2])  # training does not know the second
+    task = CollaborativeFiltering(
+        nothing, Vocabulary(range(3)), vocabulary, nothing, SimpleNamespace(users=users), nothing,
+        nothing,
+    )  # fmt: skip
+    tables = entity_tables(recommender.items, vocabulary, torch.ones(NUM_ITEMS))
+    index = index_of_items(recommender, task, tables, print)
+    assert (index is not None) == gets_one
+    if index is not None:
+        table, bias, states = index._found
+        torch.testing.assert_close(
+            states @ table[NUM_SPECIAL:].T + bias, recommender.score_all(users[[0, 2]])
+        )

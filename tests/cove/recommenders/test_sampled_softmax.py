@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from cove.batches import PairBatch
 from cove.recommenders.bprmf import BprMf, BprMfSettings
 from cove.recommenders.lightgcn import LightGcn, LightGcnSettings
-from cove.recommenders.preferences import directions, sampled_softmax
+from cove.recommenders.product_model import directions, sampled_softmax
 from cove.vocabulary import NUM_SPECIAL
 
 

@@ -1,0 +1,81 @@
+"""Scores that are products, <state, z> + b, and the best items by them: of all, or of those that an
+index proposes.
+
+D dimensions, N items, M states, C candidates.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cove.item_index import ItemIndex
+from cove.retrieval import Barred, top_items
+from cove.vocabulary import NUM_SPECIAL, PAD
+
+_CANDIDATES_AT_MOST = 1 << 15
+"""Above it scoring the whole catalogue is no slower than looking up each candidate's embedding."""
+
+
+class Products(NamedTuple):
+    """What scores are products of."""
+
+    states: Tensor  # [M, D]
+    table: Tensor  # [NUM_SPECIAL + N, D]
+    bias: Tensor  # [N]
+
+    def all(self) -> Tensor:
+        """Every score, [M, N]."""
+        return torch.addmm(self.bias, self.states, self.table[NUM_SPECIAL:].t())
+
+    def of(self, candidates: Tensor) -> Tensor:
+        """The scores of `candidates` [M, C], indices of items."""
+        embedded = F.embedding(candidates, self.table)
+        products = torch.einsum("md,mcd->mc", self.states, embedded)
+        return products + self.bias[(candidates - NUM_SPECIAL).clamp(min=0)]
+
+    def rows(self, rows: Tensor) -> "Products":
+        """The same for some of the states."""
+        return self._replace(states=self.states[rows])
+
+
+def best_products(
+    products: Products, index: ItemIndex | None, k: int, barred: Barred
+) -> tuple[Tensor, Tensor]:
+    """The k best items of each state but for what is barred from it: indices and scores [M, k], as
+    `top_items` gives them.
+
+    With an index the best of those that it proposes; of an allowed few, all are scored.
+    """
+    if index is None:
+        return _exact(products, k, barred)
+    if barred.mask is not None:
+        allowed = barred.allowed(_CANDIDATES_AT_MOST)
+        if allowed is None:
+            return _exact(products, k, barred)
+        return _best_of(allowed.expand(len(products.states), -1), products, k, barred)
+    wanted = index.candidates_for(k) + barred.indices.shape[1]
+    if wanted > min(_CANDIDATES_AT_MOST, len(products.bias)):
+        return _exact(products, k, barred)
+    candidates = index.propose(products.states, wanted)
+    indices, values = _best_of(candidates, products, k, barred)
+    short = (~(values[:, -1] > -torch.inf)).nonzero().flatten()  # and what is no number
+    if len(short):
+        indices[short], values[short] = _exact(products.rows(short), k, barred.of(short))
+    return indices, values
+
+
+def _exact(products: Products, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+    return top_items(barred.bar(products.all()), k)
+
+
+def _best_of(
+    candidates: Tensor, products: Products, k: int, barred: Barred
+) -> tuple[Tensor, Tensor]:
+    """The k best of `candidates` [M, C], indices of items, PAD where there are fewer."""
+    scores = products.of(candidates).masked_fill_(barred.bars(candidates), -torch.inf)
+    values, places = scores.topk(min(k, scores.shape[1]), dim=1)
+    missing = k - values.shape[1]
+    indices = F.pad(candidates.gather(1, places), (0, missing), value=PAD)
+    return indices, F.pad(values, (0, missing), value=-torch.inf)
