@@ -371,7 +371,8 @@ def test_an_index_changes_no_bound_of_a_recommendation(tmp_path: Path, loss: str
     recommender = build_recommender("bprmf", settings, 600, num_users=3).eval()
     assert isinstance(recommender, PreferenceModel)
     codes, centres = torch.arange(600)[:, None] % 30, torch.randn(30, 8)
-    recommender.items.weight.data[NUM_SPECIAL:] = centres[codes[:, 0]] + torch.randn(600, 8) / 10
+    around = torch.nn.functional.normalize(centres[codes[:, 0]] + torch.randn(600, 8) / 10, dim=1)
+    recommender.items.weight.data[NUM_SPECIAL:] = around
     recommender.users.weight.data[NUM_SPECIAL:] = centres[:3]
     items = EntityTables(
         Vocabulary(range(600)), recommender.items.weight.data, codes, [], [centres],
