@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from cove.batches import WHOLE, Part
 from cove.quantization import CascadedQuantizer, FixedCodes, QuantizerSettings
+from cove.row_table import RowTable
 from cove.vocabulary import NUM_SPECIAL
 
 EMBEDDING_SCALE = 0.02
@@ -51,7 +52,7 @@ class _FixedLookup(NamedTuple):
         return F.embedding(self.ids, (asked / times.clamp(min=1))[:, None]).squeeze(-1)
 
 
-class EntityEmbedding(nn.Module):
+class EntityEmbedding(RowTable):
     """A table of entity embeddings, with or without a quantizer inside.
 
         z_c = z + α z̄    (Eq. 4; z̄ the average of the entity's codes, Eq. 3)
@@ -67,9 +68,8 @@ class EntityEmbedding(nn.Module):
     def __init__(
         self, num_entities: int, dimensions: int, quantizer: QuantizerSettings | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(torch.empty(NUM_SPECIAL + num_entities, dimensions))
         self.num_entities = num_entities
-        self.weight = nn.Parameter(torch.empty(NUM_SPECIAL + num_entities, dimensions))
         nn.init.normal_(self.weight, std=EMBEDDING_SCALE)
         nn.init.zeros_(self.weight.data[:NUM_SPECIAL])  # a mask says nothing yet
         self.quantizer: CascadedQuantizer | None = None
@@ -77,9 +77,6 @@ class EntityEmbedding(nn.Module):
             self.quantizer = FixedCodes(quantizer, dimensions, num_entities)
         elif quantizer is not None:
             self.quantizer = CascadedQuantizer(quantizer, dimensions)
-        self.sparse_gradients = False
-        """Whether `forward` gives the table a row-sparse gradient, of the looked-up rows alone: for
-        tables so large that an optimiser should not touch them whole. `all` gives a dense one."""
         self._looked_up: _Lookup | _FixedLookup | None = None
 
     @property
@@ -95,29 +92,26 @@ class EntityEmbedding(nn.Module):
         """Embeddings of ids: [...] int64 -> [..., D]."""
         quantizer = self._quantizes()
         if quantizer is None:
-            return self._own(ids)
+            return self.look_up(ids)
         if isinstance(quantizer, FixedCodes):
-            own, average = self._own(ids), quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
+            own, average = self.look_up(ids), quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
             self._looked_up = _FixedLookup(ids, own, average)
             share = (ids >= NUM_SPECIAL) * quantizer.settings.alpha
             return torch.addcmul(own, average, share[..., None])
         distinct, place = torch.unique(ids, return_inverse=True)
         special = distinct[distinct < NUM_SPECIAL]
-        own = self._own(distinct[len(special) :])  # unique sorts: specials first
+        own = self.look_up(distinct[len(special) :])  # unique sorts: specials first
         codes, average = quantizer(own)
         self._looked_up = _Lookup(distinct[len(special) :], own, codes)
         aware = own + quantizer.settings.alpha * average
-        return F.embedding(place, torch.cat([self._own(special), aware]))
-
-    def _own(self, ids: Tensor) -> Tensor:
-        return F.embedding(ids, self.weight, sparse=self.sparse_gradients)
+        return F.embedding(place, torch.cat([self.look_up(special), aware]))
 
     def all(self) -> Tensor:
         """Embeddings of the special ids and the whole catalogue, [NUM_SPECIAL + N, D]."""
         quantizer = self._quantizes()
         if quantizer is None:
-            return self.weight
-        own = self.weight[NUM_SPECIAL:]
+            return self.whole()
+        own = self.whole()[NUM_SPECIAL:]
         if isinstance(quantizer, FixedCodes):
             average = quantizer.averages(torch.arange(self.num_entities, device=own.device))
             self._looked_up = _FixedLookup(None, own, average)
@@ -125,7 +119,7 @@ class EntityEmbedding(nn.Module):
             codes, average = quantizer(own)
             self._looked_up = _Lookup(None, own, codes)
         aware = own + quantizer.settings.alpha * average
-        return torch.cat([self.weight[:NUM_SPECIAL], aware])
+        return torch.cat([self.whole()[:NUM_SPECIAL], aware])
 
     def quantization_loss(self, ids: Tensor, part: Part = WHOLE) -> Tensor:
         """L_quant (Eq. 6) of the distinct entities among `ids`, a mean over them.
@@ -144,9 +138,9 @@ class EntityEmbedding(nn.Module):
             looked_up = self._last_lookup()
             rows = looked_up.rows(entities)
             return quantizer.loss(F.embedding(rows, looked_up.own), looked_up.codes[rows])
+        own = self.look_up(entities)  # others than this process has looked up
         if not len(entities):
-            return self.weight.new_zeros(())
-        own = self._own(entities)  # others than this process has looked up
+            return own.sum()  # 0, by a lookup that other processes may take part in
         loss = quantizer.loss(own, quantizer.codes(own.detach()))
         return loss * (len(entities) / len(distinct))
 
@@ -163,7 +157,7 @@ class EntityEmbedding(nn.Module):
         entities = part.rows(distinct)
         weights = self.weight.new_full((len(entities),), 1 / max(1, len(distinct)))
         average = quantizer.averages(entities - NUM_SPECIAL)
-        return quantizer.shrinkage(self._own(entities), average, weights)
+        return quantizer.shrinkage(self.look_up(entities), average, weights)
 
     @staticmethod
     def _distinct(ids: Tensor) -> Tensor:
@@ -187,14 +181,14 @@ class EntityEmbedding(nn.Module):
         quantizer = self._quantizes()
         if quantizer is None:
             return self.weight.new_zeros((self.num_entities, 0), dtype=torch.int64)
-        return quantizer.codes(self.weight[NUM_SPECIAL:])
+        return quantizer.codes(self.whole()[NUM_SPECIAL:])
 
     def start_codes(self, seed: int) -> None:
         """Initialize the quantizer, if there is one, from the embeddings as they are now."""
         if self.quantizer is not None:
-            self.quantizer.initialize(self.weight[NUM_SPECIAL:], seed)
+            self.quantizer.initialize(self.whole()[NUM_SPECIAL:], seed)
 
     def revive(self) -> int:
         """Revive the codes that the catalogue does not use; the number of codes moved."""
         quantizer = self._quantizes()
-        return 0 if quantizer is None else quantizer.revive(self.weight[NUM_SPECIAL:])
+        return 0 if quantizer is None else quantizer.revive(self.whole()[NUM_SPECIAL:])

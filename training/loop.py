@@ -19,14 +19,17 @@ from cove.embedding import EntityEmbedding
 from cove.objective import Objective
 from cove.quantization import LevelUse, code_use
 from cove.recommenders import Recommender
-from training.checkpoint import Progress, read_checkpoint, write_checkpoint
-from training.errors import TrainingError
+from training.checkpoint import (
+    Progress,
+    Standing,
+    read_standing,
+    read_tensors,
+    write_checkpoint,
+)
+from training.losses import EpochLosses
 from training.optimisation import Optimizer, TrainingSettings
 from training.parallel import ALONE, Processes
-
-_LOSS_NAMES = ("loss", "quantization_loss", "code_prediction_loss")
-_LOOK_EVERY = 20
-"""Steps between two looks at the losses on a GPU."""
+from training.sharding import gather_tables, sharded_tables, whole_tables
 
 
 class Task(Protocol):
@@ -71,7 +74,8 @@ def seed_everything(seed: int, epoch: int) -> None:
 
 
 def train(objective: Objective, task: Task, plan: LoopPlan, watcher: Watcher) -> Progress:
-    """Train to the end, from the checkpoint if there is one; leaves the best weights loaded.
+    """Train to the end, from the checkpoint if there is one; leaves the best weights loaded, and
+    sharded tables gathered.
 
     Raises:
         TrainingError: the loss is no longer a number, or another process of the run stopped.
@@ -82,9 +86,9 @@ def train(objective: Objective, task: Task, plan: LoopPlan, watcher: Watcher) ->
     while progress.epoch < settings.epochs and not _finished(objective, progress, settings):
         _train_epoch(objective, optimizer, task, plan, progress, watcher)
         watcher.epoch(progress.epoch, progress.history[-1])  # first: a resumed run never skips one
-        if plan.processes.first:
-            _save(plan, objective, optimizer, progress)
+        _save(plan, objective, optimizer, progress)
     objective.load_state_dict(progress.best_weights)
+    gather_tables(objective)
     objective.eval()
     return progress
 
@@ -117,7 +121,7 @@ def _train_epoch(
     if _start_codes(objective, plan, epoch):
         progress.best, progress.best_epoch = -math.inf, epoch  # weights without codes are no result
     objective.train()
-    losses, revived = _Losses(settings.learning_rate, epoch + 1), 0
+    losses, revived = EpochLosses(settings.learning_rate, epoch + 1), 0
     batches = processes.batches(task.batches(settings.batch_size, generator))
     for steps, batch in enumerate(batches, start=1):
         progress.steps += 1
@@ -127,8 +131,9 @@ def _train_epoch(
         watcher.step(epoch + 1, steps, losses.last)
     objective.eval()
     values = losses.means()
-    values |= {f"valid_{k}": v for k, v in task.evaluate(recommender, "valid").items()}
-    values |= _watch_codes(recommender, revived, watcher)
+    with whole_tables(recommender):
+        values |= {f"valid_{k}": v for k, v in task.evaluate(recommender, "valid").items()}
+        values |= _watch_codes(recommender, revived, watcher)
     values["seconds"] = time.perf_counter() - started
     values = processes.agree(values)
     progress.epoch = epoch + 1
@@ -139,42 +144,6 @@ def _train_epoch(
         progress.best_weights = {k: v.detach().clone() for k, v in objective.state_dict().items()}
 
 
-class _Losses:
-    """The losses of an epoch so far. On a GPU they stay there, and are looked at now and then: each
-    look waits for all steps before it."""
-
-    def __init__(self, learning_rate: float, epoch: int) -> None:
-        self.learning_rate, self.epoch = learning_rate, epoch
-        self.sums, self.steps = torch.zeros(3), 0
-        self.last = math.nan
-        """The recommendation loss of the step that was looked at last."""
-
-    def add(self, parts: Tensor) -> None:
-        """Add a step's, [3].
-
-        Raises:
-            TrainingError: they are no numbers any more.
-        """
-        self.sums = self.sums.to(parts.device) + parts
-        self.steps += 1
-        if parts.device.type == "cpu" or self.steps % _LOOK_EVERY == 1:
-            self.last = float(parts[0])
-            self._check()
-
-    def means(self) -> dict[str, float]:
-        """The means over the steps, by name."""
-        self._check()
-        means = (self.sums / self.steps).tolist()
-        return dict(zip(_LOSS_NAMES, means, strict=True))
-
-    def _check(self) -> None:
-        if not math.isfinite(float(self.sums.sum())):
-            raise TrainingError(
-                f"the loss is not a number any more in epoch {self.epoch}: "
-                f"lower learning_rate ({self.learning_rate})"
-            )
-
-
 def _start_codes(objective: Objective, plan: LoopPlan, epoch: int) -> bool:
     """Start the codes where it is time to, on all processes alike; whether that happened."""
     started = False
@@ -182,8 +151,9 @@ def _start_codes(objective: Objective, plan: LoopPlan, epoch: int) -> bool:
         quantizer = entity.quantizer
         if quantizer is None or quantizer.active or epoch < quantizer.settings.first_epoch:
             continue
-        entity.start_codes(plan.seed)
-        plan.processes.equalise(quantizer)
+        with whole_tables(entity):
+            entity.start_codes(plan.seed)
+        plan.processes.equalise(quantizer.state_dict().values())
         started = True
     return started
 
@@ -210,8 +180,9 @@ def revive(recommender: Recommender, steps: int, processes: Processes = ALONE) -
         interval = 0 if quantizer is None else quantizer.settings.revival_interval
         if quantizer is None or not interval or steps % interval:
             continue
-        moved += processes.agree(entity.revive() if processes.first else 0)
-        processes.equalise(quantizer)
+        with whole_tables(entity):
+            moved += processes.agree(entity.revive() if processes.first else 0)
+        processes.equalise(quantizer.state_dict().values())
     return moved
 
 
@@ -241,25 +212,35 @@ def entity_code_use(entity: EntityEmbedding) -> list[LevelUse]:
 
 
 def _save(plan: LoopPlan, objective: Objective, optimizer: Optimizer, progress: Progress) -> None:
-    content = {
-        "fingerprint": plan.fingerprint,
-        "run_id": plan.run_id,
-        "objective": objective.state_dict(),
-        "optimizer": optimizer.state_dict(),
-        "progress": vars(progress),
-    }
-    write_checkpoint(plan.checkpoint, content)
+    standing = Standing.of(plan.fingerprint, plan.run_id, progress, optimizer.updates())
+    tensors = _tensors(objective, optimizer, progress)
+    write_checkpoint(plan.checkpoint, standing, tensors, plan.processes)
 
 
 def _resume(objective: Objective, optimizer: Optimizer, plan: LoopPlan) -> Progress:
-    """Go on from the checkpoint of the first process, if there is one; all have the same then."""
-    processes, device = plan.processes, next(objective.parameters()).device
-    content = processes.agree(read_checkpoint(plan.checkpoint) if processes.first else None)
-    processes.equalise(objective)
-    if content is None:
+    """Go on from the checkpoint, if the first process finds one; all stand alike then."""
+    processes, weights = plan.processes, objective.state_dict()
+    standing = processes.agree(read_standing(plan.checkpoint) if processes.first else None)
+    if standing is None:
+        own = sharded_tables(objective)
+        processes.equalise(each for name, each in weights.items() if name not in own)
         return Progress()
-    progress = Progress(**content["progress"])
-    progress.best_weights = {name: each.to(device) for name, each in progress.best_weights.items()}
-    objective.load_state_dict(content["objective"])
-    optimizer.load_state_dict(content["optimizer"])
+    progress = Progress(**standing.progress)
+    if standing.has_best:
+        progress.best_weights = {name: torch.empty_like(each) for name, each in weights.items()}
+    tensors = _tensors(objective, optimizer, progress)
+    read_tensors(plan.checkpoint, standing, tensors, processes)
+    objective.load_state_dict(weights)  # they are filled already; modules hear of it
+    optimizer.set_updates(standing.updates)
     return progress
+
+
+def _tensors(objective: Objective, optimizer: Optimizer, progress: Progress) -> dict[str, Tensor]:
+    """The tensors of a checkpoint, which are the run's own; of sharded tables DTensors."""
+    own = sharded_tables(objective)
+    groups = {"objective": objective.state_dict(), "best": progress.best_weights}
+    return {
+        f"{group}.{name}": own[name][1].distributed(each) if name in own else each
+        for group, tensors in (groups | optimizer.moments()).items()
+        for name, each in tensors.items()
+    }

@@ -1,6 +1,7 @@
 """Adam with its schedule and its bound on gradients, dense or, for large tables, row-sparse."""
 
 import math
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from cove.errors import SettingsError
 from cove.recommenders import Recommender
-from cove.recommenders.clicks import IdWeights
+from cove.row_table import RowTable
 from training.parallel import ALONE, Processes
 
 _LARGE_TABLE = 50_000
@@ -40,33 +41,40 @@ class TrainingSettings(BaseModel):
     moments of the others rest): another rule of update than dense Adam, whose moments move every
     row in every step. `auto` does for tables of at least 50,000 rows. Tasks that score the whole
     catalogue in each step are always dense."""
+    embedding_sharding: Literal["never", "rows"] = "never"
+    """Whether several processes share out the rows of the tables that are looked up by id, with
+    their gradients and moments, so that tables may be larger than one GPU; else each has all. What
+    is learned is the same, and so a run may go on with another value."""
 
 
 class Optimizer:
     """Adam over all parameters; tables with row-sparse gradients have a row-sparse Adam.
 
-    Gradients are those of all processes together.
+    Gradients are those of all processes together; a lookup in a sharded table sends them to the
+    process that has the row, which alone updates it.
     """
 
     def __init__(
         self, parameters: nn.Module, settings: TrainingSettings, processes: Processes = ALONE
     ) -> None:
         self.settings, self.processes = settings, processes
-        sparse = [module.weight for module in _sparse_tables(parameters)]
-        if sparse and settings.weight_decay:
+        tables = [each for each in parameters.modules() if isinstance(each, RowTable)]
+        self.sparse = [each.weight for each in tables if each.sparse_gradients]
+        if self.sparse and settings.weight_decay:
             raise SettingsError(
                 "weight_decay touches every row, row_sparse does not: set weight_decay=0 or "
                 f"row_sparse=never (got weight_decay={settings.weight_decay})"
             )
-        ids = {id(weight) for weight in sparse}
-        self.dense = [each for each in parameters.parameters() if id(each) not in ids]
-        self.sparse = sparse
+        sparse = {id(weight) for weight in self.sparse}
+        self.dense = [each for each in parameters.parameters() if id(each) not in sparse]
+        self.sharded = {id(each.weight) for each in tables if each.shards is not None}
+        self.names = dict(parameters.named_parameters())
         self.parts: list[torch.optim.Optimizer] = []
         rate, decay = settings.learning_rate, settings.weight_decay
         if self.dense:
             self.parts.append(torch.optim.Adam(self.dense, lr=rate, weight_decay=decay, fused=True))
-        if sparse:
-            self.parts.append(torch.optim.SparseAdam(sparse, lr=rate))
+        if self.sparse:
+            self.parts.append(torch.optim.SparseAdam(self.sparse, lr=rate))
 
     def set_learning_rate(self, epoch: int, taken: int) -> None:
         """Follow the schedule: `epoch` from 0, `taken` updates with the one to come."""
@@ -83,34 +91,66 @@ class Optimizer:
         for part in self.parts:
             part.zero_grad(set_to_none=True)
         loss.backward()
-        self.processes.sum_gradients(self.dense, self.sparse)
+        self.processes.sum_gradients(*map(self._not_sharded, (self.dense, self.sparse)))
         self._clip()
         for part in self.parts:
             part.step()
 
+    def _not_sharded(self, weights: list[Tensor]) -> list[Tensor]:
+        return [each for each in weights if id(each) not in self.sharded]
+
     def _clip(self) -> None:
         """Clip by the norm over all gradients; of a sparse one over its values, which torch's own
         function cannot take. Where nothing is to be clipped, a CPU is spared a pass over all."""
-        values = [each.grad for each in self.dense if each.grad is not None]
-        for weight in self.sparse:
-            if weight.grad is not None:
-                weight.grad = weight.grad.coalesce()
-                values.append(weight.grad._values())
+        here, shared = [], []
+        for weight in (each for each in (*self.dense, *self.sparse) if each.grad is not None):
+            values = weight.grad
+            if values.is_sparse:
+                weight.grad = values.coalesce()
+                values = weight.grad._values()
+            (shared if id(weight) in self.sharded else here).append(values)
         bound = self.settings.gradient_norm
-        norm = torch.nn.utils.get_total_norm(values)
+        norm = torch.nn.utils.get_total_norm(here)
+        if self.sharded:
+            elsewhere = self.processes.sum(torch.nn.utils.get_total_norm(shared).square())
+            norm = (norm.square() + elsewhere).sqrt()
         if norm.device.type != "cpu" or not float(norm) + 1e-6 < bound:
-            torch._foreach_mul_(values, (bound / (norm + 1e-6)).clamp(max=1.0))
+            scale = (bound / (norm + 1e-6)).clamp(max=1.0)
+            torch._foreach_mul_([*here, *shared], scale)
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        """The state of both parts, for a checkpoint."""
-        return [part.state_dict() for part in self.parts]
+    def moments(self) -> dict[str, dict[str, Tensor]]:
+        """Adam's moments, by kind and name of the parameter, for a checkpoint to keep or to fill.
 
-    def load_state_dict(self, states: list[dict[str, Any]] | dict[str, Any]) -> None:
-        """Go on from a checkpoint; one from before there were two kinds holds the dense one's."""
-        if isinstance(states, dict):
-            states = [states]
-        for part, state in zip(self.parts, states, strict=True):
-            part.load_state_dict(state)
+        A parameter that had no gradient yet has zeros, which is what Adam starts from.
+        """
+        return {
+            kind: {name: state[kind] for name, state in self._states()}
+            for kind in ("exp_avg", "exp_avg_sq")
+        }
+
+    def updates(self) -> dict[str, int]:
+        """How many updates each parameter had, by name."""
+        return {name: int(state["step"]) for name, state in self._states()}
+
+    def set_updates(self, counts: dict[str, int]) -> None:
+        """Go on from so many updates of each parameter."""
+        for name, state in self._states():
+            if isinstance(state["step"], Tensor):
+                state["step"].fill_(counts[name])
+            else:
+                state["step"] = counts[name]
+
+    def _states(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What Adam keeps of each parameter, by name; made here before its first gradient."""
+        owners = {id(each): part for part in self.parts for each in part.param_groups[0]["params"]}
+        for name, parameter in self.names.items():
+            part = owners[id(parameter)]
+            state = part.state[parameter]
+            if not state:
+                is_dense = isinstance(part, torch.optim.Adam)
+                state["step"] = torch.zeros((), device=parameter.device) if is_dense else 0
+                state |= {each: torch.zeros_like(parameter) for each in ("exp_avg", "exp_avg_sq")}
+            yield name, state
 
 
 def choose_sparse_tables(recommender: Recommender, settings: TrainingSettings) -> None:
@@ -127,12 +167,6 @@ def choose_sparse_tables(recommender: Recommender, settings: TrainingSettings) -
             )
         return
     least = {"auto": float(_LARGE_TABLE), "always": 0.0, "never": math.inf}[settings.row_sparse]
-    for entity in recommender.entities().values():
-        entity.sparse_gradients = len(entity.weight) >= least
     for module in recommender.modules():
-        if isinstance(module, IdWeights):
+        if isinstance(module, RowTable):
             module.sparse_gradients = len(module.weight) >= least
-
-
-def _sparse_tables(parameters: nn.Module) -> list[Any]:
-    return [each for each in parameters.modules() if getattr(each, "sparse_gradients", False)]

@@ -6,7 +6,7 @@ inside a recommender (dropout, masks, facts) draws others on each process, as ot
 The first process alone revives codes, writes and registers.
 
 PyTorch's own DistributedDataParallel would do for dense tables; it takes neither row-sparse
-gradients, but of `nn.Embedding`, nor tables that are sharded.
+gradients, but of `nn.Embedding`, nor tables that are sharded (`training.sharding`).
 """
 
 import os
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import Tensor
 
 from cove.batches import Part
 from cove.objective import Losses, PartLosses
@@ -55,18 +55,17 @@ class Processes:
         if self.size == 1:
             return value
         box = [value]
-        with _others_alive():
+        with others_alive():
             dist.broadcast_object_list(box, src=0)
         return box[0]
 
-    def equalise(self, *modules: nn.Module) -> None:
-        """Give the parameters and buffers of the first process to all."""
+    def equalise(self, tensors: Iterable[Tensor]) -> None:
+        """Give what the first process has in these tensors to all."""
         if self.size == 1:
             return
-        with _others_alive():
-            for module in modules:
-                for tensor in module.state_dict().values():
-                    dist.broadcast(tensor, src=0)
+        with others_alive():
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
 
     def batches(self, batches: Iterable[T]) -> Iterator[T]:
         """The same batches, which all draw alike; then random numbers of its own."""
@@ -93,6 +92,16 @@ class Processes:
             self._add_up(values)
         return values
 
+    def exchange(self, rows: Tensor, sent: list[int], received: list[int]) -> Tensor:
+        """Send `sent[p]` of the rows to each process p, one's after another's, and give what comes,
+        `received[p]` of each, likewise. Gradients go the way back."""
+        found: Tensor = _Exchange.apply(rows, sent, received)  # type: ignore[no-untyped-call]
+        return found
+
+    def exchange_evenly(self, values: Tensor) -> Tensor:
+        """Send one of [size] values to each process, and give what comes, [size]."""
+        return _exchanged(values, [1] * self.size, [1] * self.size)
+
     def sum_gradients(self, dense: list[Tensor], sparse: list[Tensor]) -> None:
         """Add up the gradients of parameters in place: dense ones, which travel as one tensor, and
         row-sparse ones, of which only the looked-up rows do."""
@@ -111,7 +120,7 @@ class Processes:
             gradient.copy_(part.view_as(gradient))
 
     def _add_up(self, values: Tensor) -> None:
-        with _others_alive():
+        with others_alive():
             dist.all_reduce(values)
 
     def _sum_rows(self, gradient: Tensor) -> Tensor:
@@ -121,7 +130,7 @@ class Processes:
         """
         rows, values = gradient.indices()[0], gradient.values()
         most = rows.new_tensor(len(rows))
-        with _others_alive():
+        with others_alive():
             dist.all_reduce(most, dist.ReduceOp.MAX)
             length = int(most)
             own_rows, own_values = rows.new_zeros(length), values.new_zeros(length, values.shape[1])
@@ -137,9 +146,30 @@ class Processes:
 ALONE = Processes()
 
 
+class _Exchange(torch.autograd.Function):
+    """Rows to where they are asked for, their gradients back."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, sent: list[int], received: list[int]) -> Tensor:
+        ctx.sizes = sent, received
+        return _exchanged(rows, sent, received)
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        sent, received = ctx.sizes
+        return _exchanged(upstream[0].contiguous(), received, sent), None, None
+
+
+def _exchanged(rows: Tensor, sent: list[int], received: list[int]) -> Tensor:
+    found = rows.new_empty(sum(received), *rows.shape[1:])
+    with others_alive():
+        dist.all_to_all_single(found, rows, received, sent)
+    return found
+
+
 @contextmanager
-def _others_alive() -> Iterator[None]:
-    """Say in one sentence that the others are gone.
+def others_alive() -> Iterator[None]:
+    """Say in one sentence that the others are gone, where processes talk.
 
     Raises:
         TrainingError: a process of the run ended or does not answer.
@@ -172,7 +202,7 @@ def under_torchrun() -> Iterator[Processes]:
         if _is_first_to_fail(store):
             raise
         raise SystemExit(2) from None
-    with _others_alive():
+    with others_alive():
         dist.barrier()  # who left while another still talks would be ended by gloo's threads
     dist.destroy_process_group()
 

@@ -18,6 +18,7 @@ from training.loop import Watcher, seed_everything
 from training.memory import keep_freed_memory
 from training.optimisation import choose_sparse_tables
 from training.run_settings import RunSettings
+from training.sharding import check_sharding
 from training.tasks import PreparedTask, prepare_task
 
 
@@ -29,6 +30,9 @@ class Prepared:
     """With the code sizes that suit the data."""
     task: PreparedTask
     objective: Objective
+    """Still on the CPU."""
+    device: torch.device
+    """Where it is to train; the task's data are there."""
 
 
 def pick_device(name: str, local_rank: int = 0) -> torch.device:
@@ -75,7 +79,7 @@ def prepare_run(
     objective = new_objective(settings, task, watcher)
     if codes_from is not None:
         _take_codes(objective, task, codes_from, settings)
-    return Prepared(settings, task, objective.to(device))
+    return Prepared(settings, task, objective, device)
 
 
 def new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) -> Objective:
@@ -101,6 +105,7 @@ def new_objective(settings: RunSettings, task: PreparedTask, watcher: Watcher) -
         settings.user_quantizer,
     )
     wants_linear_part(recommender)  # refused now, not after hours of training
+    check_sharding(recommender, settings.training)
     choose_sparse_tables(recommender, settings.training)
     task.start(recommender, settings.seed, watcher.warn)
     give_cooccurrence_codes(recommender, task, settings.seed)

@@ -66,9 +66,11 @@ class RunSettings(BaseModel):
     def fingerprint(self, data_sha256: str) -> str:
         """A hash of the settings and the data: what a checkpoint is recognised by.
 
-        Where a file of lists lies does not matter, only its name and what is in it.
+        Where a file of lists lies does not matter, only its name and what is in it; nor does how
+        tables are shared out among processes.
         """
         values = self.model_dump(mode="json") | {"data": Path(self.data).name}
+        del values["training"]["embedding_sharding"]
         parts = ("task_options", "training", "model", "quantizer", "user_quantizer")
         for group in (*(values[part] or {} for part in parts), values):
             for name, value in _LATER_FIELDS.items():

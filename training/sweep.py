@@ -19,6 +19,7 @@ from sqlalchemy import inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from cove.errors import CoveError, SettingsError
+from training.checkpoint import remove_checkpoint
 from training.loop import Watcher
 from training.paper.baseline_runs import replace_file
 from training.registry.database import only_process, open_registry, shown
@@ -169,7 +170,7 @@ def _try(sweep: Sweep, trial: optuna.Trial, values: Mapping[str, Any]) -> float:
         with Registry(sweep.registry) as registry:
             manifest = run_training(settings, place, registry, _Pruner(trial, metric))
     except PrunedError:
-        place.checkpoint.unlink(missing_ok=True)
+        remove_checkpoint(place.checkpoint)
         raise
     trial.set_user_attr("run_id", manifest.run_id)
     return manifest.metrics["valid"][metric]

@@ -13,7 +13,7 @@ from cove.artifact import (
     write_artifact,
 )
 from cove.errors import CoveError, SettingsError
-from training.checkpoint import Progress, read_checkpoint
+from training.checkpoint import Progress, read_standing, remove_checkpoint
 from training.cooccurrence import regroup_codes
 from training.datasets import Data, load_data
 from training.errors import TrainingError
@@ -24,6 +24,7 @@ from training.parallel import ALONE, Processes
 from training.preparing import Prepared, pick_device, prepare_run
 from training.registry.queries import Registry
 from training.run_settings import RunSettings
+from training.sharding import shard_tables
 from training.watching import Silence
 
 
@@ -71,7 +72,7 @@ def run_training(
     if done is not None:
         processes.agree(None)
         _register(registry, done, place)
-        place.checkpoint.unlink(missing_ok=True)
+        remove_checkpoint(place.checkpoint)
         return done
     run_id = _resumable_run(place, fingerprint)
     device = pick_device(place.device, processes.local_rank)
@@ -88,9 +89,8 @@ def run_training(
     )
     try:
         plan = processes.agree(_plan(prepared, place, fingerprint, run_id))
-        plan = replace(plan, processes=processes)
         recorder = _Recorder(registry, run_id, watcher)
-        progress = train(prepared.objective, prepared.task, plan, recorder)
+        progress = _train(prepared, plan, processes, recorder)
         manifest = _write(prepared, progress, place.output, plan, watcher)
     except CoveError as error:
         registry.fail_run(run_id, str(error))
@@ -102,7 +102,7 @@ def run_training(
         registry.fail_run(run_id, f"{type(error).__name__}: {error}")
         raise
     _register(registry, manifest, place)
-    place.checkpoint.unlink(missing_ok=True)
+    remove_checkpoint(place.checkpoint)
     return manifest
 
 
@@ -123,7 +123,15 @@ def follow_training(settings: RunSettings, place: Place, processes: Processes) -
             f"process {processes.rank} of {processes.size} has other data or settings than the "
             "first: all must be given the same"
         )
-    train(prepared.objective, prepared.task, replace(plan, processes=processes), Silence())
+    _train(prepared, plan, processes, Silence())
+
+
+def _train(prepared: Prepared, plan: LoopPlan, processes: Processes, watcher: Watcher) -> Progress:
+    """Train on the run's device; a table that is to be sharded never comes there whole."""
+    if plan.settings.embedding_sharding == "rows":
+        shard_tables(prepared.objective, processes)
+    objective = prepared.objective.to(prepared.device)
+    return train(objective, prepared.task, replace(plan, processes=processes), watcher)
 
 
 def _plan(prepared: Prepared, place: Place, fingerprint: str, run_id: str) -> LoopPlan:
@@ -161,18 +169,17 @@ def _already_trained(place: Place, fingerprint: str) -> Manifest | None:
 
 def _resumable_run(place: Place, fingerprint: str) -> str | None:
     if place.restart:
-        place.checkpoint.unlink(missing_ok=True)
+        remove_checkpoint(place.checkpoint)
         return None
-    content = read_checkpoint(place.checkpoint)
-    if content is None:
+    standing = read_standing(place.checkpoint)
+    if standing is None:
         return None
-    if content["fingerprint"] != fingerprint:
+    if standing.fingerprint != fingerprint:
         raise SettingsError(
             f"{place.checkpoint} is of a run with other settings or data: name another --output, "
             "or pass --restart to discard it"
         )
-    run_id: str = content["run_id"]
-    return run_id
+    return standing.run_id
 
 
 def _manifest(

@@ -59,6 +59,7 @@ class Cfkg(PreferenceModel):
     ) -> None:
         super().__init__(settings.dimensions, num_users, num_items, user_quantizer, item_quantizer)
         self.settings = settings
+        self._first_other = NUM_SPECIAL + num_items
         self.relations = self._new_table(1)  # [1 + R, D], `interacts` first
         self.others = self._new_table(0)  # [O, D]
         self._facts: _Facts | None = None
@@ -80,7 +81,7 @@ class Cfkg(PreferenceModel):
             )
         if not len(heads):
             return
-        end = len(self.items.weight) + num_others
+        end = self._first_other + num_others
         entities = torch.cat([heads, tails])
         if int(entities.min()) < NUM_SPECIAL or int(entities.max()) >= end:
             raise DataError(
@@ -113,21 +114,22 @@ class Cfkg(PreferenceModel):
         return torch.addmm(norms, wanted, items.T, beta=-1, alpha=2)
 
     def predict(self, batch: PairBatch) -> Prediction:
-        chosen, facts = candidates(batch), self._draw(len(batch.users))
+        # Looked up in the same order with facts and without: a process with few rows has none.
+        user, chosen = self.users(batch.users), candidates(batch)
+        facts = self._draw(len(batch.users))
         if facts is None:
-            losses = self._losses(-self.interact(self.users(batch.users), self.items(chosen)))
+            losses = self._losses(-self.interact(user, self.items(chosen)))
             return Prediction(losses.mean())
         entities = torch.cat([facts.heads, *facts.tails.unbind(dim=1)])
-        is_item = entities < len(self.items.weight)
+        is_item = entities < self._first_other
         looked_up = self.items(torch.cat([chosen.flatten(), entities.where(is_item, PAD)]))
         items, known = looked_up.split([chosen.numel(), len(entities)])
         if len(self.others):
-            rows = (entities - len(self.items.weight)).clamp(min=0)
+            rows = (entities - self._first_other).clamp(min=0)
             known = known.where(is_item[:, None], F.embedding(rows, self.others))
         heads, *tails = known.chunk(3)
         moved = heads + F.embedding(facts.relations + 1, self.relations)
-        user, items = self.users(batch.users), items.view(*chosen.shape, -1)
-        of_interactions = self._losses(-self.interact(user, items))
+        of_interactions = self._losses(-self.interact(user, items.view(*chosen.shape, -1)))
         of_facts = self._losses(_distances(moved, torch.stack(tails, dim=1)))
         return Prediction(torch.cat([of_interactions.flatten(), of_facts.flatten()]).mean())
 

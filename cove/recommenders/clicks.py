@@ -15,6 +15,7 @@ from cove.batches import ClickBatch
 from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction, UserItemRecommender
 from cove.recommenders.dropout import dropout
+from cove.row_table import RowTable
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -68,18 +69,15 @@ class ClickScorer(UserItemRecommender):
                 module.weight[PAD] = module.weight[NUM_SPECIAL:].mean()
 
 
-class IdWeights(nn.Module):
+class IdWeights(RowTable):
     """One weight for each entity, the first order of a factorization machine; never quantized."""
 
     def __init__(self, num_entities: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.zeros(NUM_SPECIAL + num_entities, 1))
-        self.sparse_gradients = False
-        """As in `EntityEmbedding`."""
+        super().__init__(torch.zeros(NUM_SPECIAL + num_entities, 1))
 
     def forward(self, ids: Tensor) -> Tensor:
         """Weights [...] of the indices [...]."""
-        return F.embedding(ids, self.weight, sparse=self.sparse_gradients).squeeze(-1)
+        return self.look_up(ids).squeeze(-1)
 
 
 class DenseLayers(nn.Sequential):

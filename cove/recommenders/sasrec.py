@@ -68,7 +68,7 @@ class SasRec(NextItemCompleter):
         tokens, following = next_items(batch, self.max_length)
         known = following != PAD
         wanted = following[known]  # [M]
-        if self.items.sparse_gradients:
+        if self.items.is_by_id:
             return self._by_id(tokens, following, known)
         table = self.items.all()
         output = self.encoder(tokens, F.embedding(tokens, table))[known]  # [M, D]
@@ -80,8 +80,8 @@ class SasRec(NextItemCompleter):
         return Prediction(loss, output, wanted)
 
     def _by_id(self, tokens: Tensor, following: Tensor, known: Tensor) -> Prediction:
-        """The binary loss by one lookup of what it needs, where the table is too large to be
-        touched whole."""
+        """The binary loss by one lookup of what it needs, where the table should not be touched
+        whole."""
         ids = (tokens, following[known], self._negatives(tokens, following)[known])
         looked_up = self.items(torch.cat([each.flatten() for each in ids]))
         read, *asked = looked_up.split([each.numel() for each in ids])

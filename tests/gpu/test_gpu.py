@@ -3,6 +3,7 @@
 `make gpu-check` runs these; without a GPU each says so.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +18,9 @@ from cove.quantization import QuantizerSettings
 from cove.recommenders import CLICKS, LISTS, RECOMMENDERS, build_recommender
 from cove.recommenders.catalogue import CatalogueHead
 from cove.vocabulary import NUM_SPECIAL
+from tests.training.torchrun import torchrun
+from tests.training.worlds import CLICKS_SMALL, click_settings, open_at, planted_clicks
 from tests.training.worlds import Watcher as Listener
-from tests.training.worlds import click_settings, open_at, planted_clicks
 from training.loop import train_step
 from training.optimisation import Optimizer, TrainingSettings
 from training.train import Place, run_training
@@ -134,3 +136,24 @@ def test_a_run_on_a_gpu_gives_an_artifact_like_one_on_a_cpu(tmp_path: Path) -> N
         registry.close()
         found[device] = read_artifact(output).manifest.metrics["test"]["auc"]
     assert found["cuda"] == pytest.approx(found["cpu"], abs=0.05)
+
+
+def test_tables_sharded_over_gpus_give_an_artifact_like_one_on_a_cpu(tmp_path: Path) -> None:
+    count = torch.cuda.device_count()
+    if count < 2:
+        pytest.skip("there is one GPU here: NCCL needs one for each process")
+    file, output = planted_clicks(tmp_path), tmp_path / "cuda" / "model"
+    settings = click_settings(file, epochs=2)
+    registry = open_at(tmp_path / "cpu")
+    place = Place(None, tmp_path / "cpu" / "model", "cpu")
+    alone = run_training(settings, place, registry, Listener())
+    registry.close()
+    call = ["-m", "training.cli", "train", "deepfm", "--data", str(file), "--output", str(output)]
+    call += ["--cove", "6", "--user-cove", "5,2", "--set", "embedding_sharding=rows"]
+    values = CLICKS_SMALL | {"epochs": 2}
+    for name, value in values.items():
+        call += ["--set", f"{name}={json.dumps(value)}"]
+    done = torchrun(*call, processes=count)
+    assert done.returncode == 0, done.stderr
+    auc = read_artifact(output).manifest.metrics["test"]["auc"]
+    assert auc == pytest.approx(alone.metrics["test"]["auc"], abs=0.05)

@@ -255,7 +255,7 @@ def test_an_interrupted_run_is_failed_and_goes_on(tiny: Path, tmp_path: Path) ->
     with started(*call, "--set", "epochs=100000") as process:
         assert process.stderr is not None
         first = process.stderr.readline()
-        while not list(tmp_path.glob(".model.checkpoint")):
+        while not list(tmp_path.glob(".model.checkpoint/[0-9]*")):
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate()

@@ -1,61 +1,14 @@
-"""The loop: learning rate, early stopping, the best weights, checkpoints, warnings."""
+"""The loop: learning rate, early stopping, the best weights, warnings."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from cove.batches import ListBatch
-from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
-from cove.recommenders import ListCompleter, build_recommender
+from tests.training.scripted import Scripted, objective, plan
 from tests.training.worlds import Watcher
-from training.loop import (
-    LoopPlan,
-    TrainingError,
-    entity_code_use,
-    read_checkpoint,
-    seed_everything,
-    train,
-)
-from training.optimisation import TrainingSettings
-
-SMALL: dict[str, object] = {"dimensions": 16, "layers": 1, "heads": 2, "max_length": 12}
-
-
-class Scripted:
-    """A task whose validation results are given beforehand; notes the weights at each."""
-
-    def __init__(self, scores: list[float]) -> None:
-        self.scores = scores
-        self.weights: list[dict[str, torch.Tensor]] = []
-
-    def batches(self, size: int, generator: torch.Generator) -> Iterator[ListBatch]:
-        for _ in range(2):
-            items = torch.rand(8, 20, generator=generator).argsort(dim=1)[:, :8] + 4
-            yield ListBatch(items[:, :4], items[:, 4:])
-
-    def evaluate(self, recommender: ListCompleter, split: str) -> dict[str, float]:
-        assert split == "valid"
-        assert not recommender.training
-        self.weights.append({k: v.clone() for k, v in recommender.state_dict().items()})
-        return {"ndcg_at_10": self.scores[len(self.weights) - 1]}
-
-
-def objective(
-    name: str = "fans", quantizer: QuantizerSettings | None = None, **settings: object
-) -> Objective:
-    torch.manual_seed(0)
-    made = build_recommender(name, SMALL | settings, 20, quantizer)
-    return Objective(made, ObjectiveSettings(code_prediction_weight=0.1))
-
-
-def plan(folder: Path, **settings: object) -> LoopPlan:
-    return LoopPlan(
-        TrainingSettings(**{"epochs": 6, "batch_size": 8} | settings),  # type: ignore[arg-type]
-        0, "ndcg_at_10", folder / "checkpoint", "settings and data", "run",
-    )  # fmt: skip
+from training.loop import entity_code_use, seed_everything, train
 
 
 def test_the_weights_of_the_best_epoch_are_left_loaded(tmp_path: Path) -> None:
@@ -149,53 +102,3 @@ def test_a_collapsed_level_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert watcher.warnings == [
         "level 1 of the items has collapsed: all items together use 1 of its 15 codes"
     ]
-
-
-def test_no_checkpoint_is_read_as_none(tmp_path: Path) -> None:
-    assert read_checkpoint(tmp_path / "checkpoint") is None
-
-
-def test_a_checkpoint_says_whose_it_is(tmp_path: Path) -> None:
-    where = plan(tmp_path, epochs=1)
-    train(objective(), Scripted([0.1]), where, Watcher())
-    content = read_checkpoint(where.checkpoint)
-    assert content is not None
-    assert (content["fingerprint"], content["run_id"]) == ("settings and data", "run")
-    assert content["progress"]["epoch"] == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
-
-
-@pytest.mark.parametrize("damage", ["cut", "noise", "empty", "foreign"])
-def test_a_damaged_checkpoint_gives_one_sentence(tmp_path: Path, damage: str) -> None:
-    where = plan(tmp_path, epochs=1)
-    train(objective(), Scripted([0.1]), where, Watcher())
-    whole = where.checkpoint.read_bytes()
-    if damage == "foreign":
-        torch.save({"weights": torch.zeros(3)}, where.checkpoint)
-    else:
-        content = {"cut": whole[: len(whole) // 2], "noise": b"\x00\xff" * 500, "empty": b""}
-        where.checkpoint.write_bytes(content[damage])
-    with pytest.raises(TrainingError, match=r"cannot be read .*--restart") as caught:
-        read_checkpoint(where.checkpoint)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    where = plan(tmp_path, epochs=2)
-    save, saved = torch.save, []
-
-    def dies_at_the_second(content: object, file: object) -> None:
-        saved.append(content)
-        if len(saved) == 2:
-            file.write(b"half")  # type: ignore[attr-defined]
-            raise RuntimeError("the power went")
-        save(content, file)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(torch, "save", dies_at_the_second)
-    with pytest.raises(RuntimeError, match="the power went"):
-        train(objective(), Scripted([0.1, 0.2]), where, Watcher())
-    content = read_checkpoint(where.checkpoint)
-    assert content is not None
-    assert content["progress"]["epoch"] == 1

@@ -72,17 +72,37 @@ def test_dense_and_sparse_gradients_are_bounded_by_their_common_norm() -> None:
     assert made[1].weight.grad.item() == pytest.approx(0.8)
 
 
-def test_a_checkpoint_holds_the_moments_of_both_kinds() -> None:
+def test_moments_and_updates_of_both_kinds_are_taken_over() -> None:
     made = nn.ModuleList([table(True), nn.Linear(1, 1)])
     optimizer = Optimizer(made, TrainingSettings())
     optimizer.step(made[0](torch.tensor([4])).sum() + made[1](torch.ones(1, 1)).sum())
     other = Optimizer(made, TrainingSettings())
-    other.load_state_dict(optimizer.state_dict())
+    for kind, moments in other.moments().items():
+        for name, moment in moments.items():
+            moment.copy_(optimizer.moments()[kind][name])
+    other.set_updates(optimizer.updates())
+    assert other.updates() == {"0.weight": 1, "1.weight": 1, "1.bias": 1}
     for one, two in zip(optimizer.parts, other.parts, strict=True):
         for mine, theirs in zip(one.state.values(), two.state.values(), strict=True):
-            assert mine.keys() == theirs.keys()
+            assert {name: type(each) for name, each in mine.items()} == {
+                name: type(each) for name, each in theirs.items()
+            }
             for name in mine:
                 assert torch.equal(torch.as_tensor(mine[name]), torch.as_tensor(theirs[name]))
+
+
+def test_moments_asked_for_before_the_first_step_change_nothing() -> None:
+    found = []
+    for asks in (False, True):
+        torch.manual_seed(0)
+        made = nn.ModuleList([table(True), nn.Linear(1, 1)])
+        optimizer = Optimizer(made, TrainingSettings())
+        if asks:
+            assert not any(m.any() for kind in optimizer.moments().values() for m in kind.values())
+        for _ in range(2):
+            optimizer.step(made[0](torch.tensor([4])).sum() + made[1](torch.ones(1, 1)).sum())
+        found.append(torch.cat([each.detach().flatten() for each in made.parameters()]))
+    assert torch.equal(*found)
 
 
 def test_a_list_recommender_with_sampled_negatives_is_row_sparse_by_its_size() -> None:
@@ -131,15 +151,6 @@ def test_fixed_codes_and_their_shrinkage_leave_the_table_row_sparse() -> None:
     assert gradient.to_dense()[5].tolist() == pytest.approx(
         [2 + 0.05 * float(z) for z in made.users.weight[5].detach()]
     )
-
-
-def test_a_checkpoint_from_before_there_were_two_kinds_is_gone_on_from() -> None:
-    layer = nn.Linear(1, 1)
-    optimizer = Optimizer(layer, TrainingSettings())
-    optimizer.step(layer(torch.ones(1, 1)).sum())
-    other = Optimizer(layer, TrainingSettings())
-    other.load_state_dict(optimizer.state_dict()[0])
-    assert [float(state["step"]) for state in other.parts[0].state.values()] == [1.0, 1.0]
 
 
 def test_weight_decay_on_row_sparse_tables_is_refused() -> None:

@@ -1,40 +1,41 @@
 """Two processes train what one does: losses, weights, codes; one of them writes; failures are said
 once."""
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from cove.artifact import Artifact, read_artifact
-from tests.training.parallel_runs import RUNS, broken_off, run, settings_of, write_data
+from tests.training.parallel_runs import (
+    RUNS,
+    SHARDED,
+    SHARDED_RUNS,
+    broken_off,
+    run,
+    settings_of,
+    write_data,
+)
+from tests.training.torchrun import WORKER, torchrun
 from tests.training.worlds import open_at
-from training.parallel import ALONE
+from training.train import Place
 
 pytestmark = pytest.mark.slow
 LOSSES = {"loss", "quantization_loss", "code_prediction_loss"}
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-
-
-def torchrun(*arguments: str) -> subprocess.CompletedProcess[str]:
-    variables = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
-    return subprocess.run(
-        [*TORCHRUN, *arguments], env=variables, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of all runs, by one process and by two; and one that two took over from one."""
+    """The folder of all runs, by one process and by two; those that two took over from one, and one
+    that two broke off."""
     folder = tmp_path_factory.mktemp("parallel")
     write_data(folder)
-    broken_off(folder, folder / "resumed" / "model", ALONE)
+    for form in ("evolving", "evolving" + SHARDED):
+        broken_off(form, folder, folder / "resumed" / form)
     for recommender, form in RUNS:
         run(recommender, form, folder, folder / "one" / f"{recommender}-{form}")
-    done = torchrun("-m", "tests.training.parallel_runs", str(folder))
+    done = torchrun(*WORKER, "runs", str(folder))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -46,11 +47,12 @@ def losses(artifact: Artifact, folder: Path) -> list[float]:
     return [each.value for each in found if each.name in LOSSES]
 
 
-@pytest.mark.parametrize(("recommender", "form"), RUNS)
+@pytest.mark.parametrize(("recommender", "form"), RUNS | SHARDED_RUNS)
 def test_two_processes_have_the_loss_curve_and_the_weights_of_one(
     runs: Path, recommender: str, form: str
 ) -> None:
-    sides = [runs / number / f"{recommender}-{form}" for number in ("one", "two")]
+    of_one, of_two = (f"{recommender}-{each}" for each in (form.removesuffix(SHARDED), form))
+    sides = [runs / "one" / of_one, runs / "two" / of_two]
     one, two = (read_artifact(side) for side in sides)
     curves = [losses(read_artifact(side), side.parent) for side in sides]
     assert len(curves[0]) == 9  # three epochs of three losses
@@ -61,7 +63,7 @@ def test_two_processes_have_the_loss_curve_and_the_weights_of_one(
 
 
 def test_all_processes_hold_the_same_weights_and_codes(runs: Path) -> None:
-    for recommender, form in RUNS:
+    for recommender, form in RUNS | SHARDED_RUNS:
         first, second = (
             torch.load(runs / f"{recommender}-{form}-{rank}.pt", weights_only=True)
             for rank in range(2)
@@ -71,20 +73,36 @@ def test_all_processes_hold_the_same_weights_and_codes(runs: Path) -> None:
 
 
 def test_codes_are_revived_alike(runs: Path) -> None:
-    revived = {}
-    for number in ("one", "two"):
-        artifact = read_artifact(runs / number / "bprmf-evolving")
-        registry = open_at(runs / number)
+    revived = []
+    for run_of in ("one/bprmf-evolving", "two/bprmf-evolving", "two/bprmf-evolving-sharded"):
+        artifact = read_artifact(runs / run_of)
+        registry = open_at((runs / run_of).parent)
         metrics = registry.run_metrics(str(artifact.manifest.run_id))
         registry.close()
-        revived[number] = [each.value for each in metrics if each.name == "codes_revived"]
-    assert sum(revived["one"]) > 0
-    assert revived["two"] == revived["one"]
+        revived.append([each.value for each in metrics if each.name == "codes_revived"])
+    assert sum(revived[0]) > 0
+    assert revived == [revived[0]] * 3
 
 
-def test_a_run_goes_on_with_another_number_of_processes(runs: Path) -> None:
-    resumed = read_artifact(runs / "resumed" / "model")
-    whole = read_artifact(runs / "two" / "bprmf-evolving")
+@pytest.mark.parametrize("form", ["evolving", "evolving" + SHARDED])
+def test_a_run_of_one_process_goes_on_with_two(runs: Path, form: str) -> None:
+    check_resumed(runs, runs / "resumed" / form)
+
+
+def test_a_run_of_two_with_sharded_tables_goes_on_with_one(runs: Path) -> None:
+    output = runs / "shared" / "model"
+    (epoch,) = Place(None, output).checkpoint.iterdir()
+    written = {each.name[:11] for each in epoch.glob("*.safetensors")}
+    assert written == {"shard-00001", "shard-00002"}
+    run("bprmf", "evolving", runs, output)
+    check_resumed(runs, output)
+
+
+def check_resumed(runs: Path, output: Path) -> None:
+    """The run broken off after an epoch has the losses and weights of the whole one."""
+    resumed, whole = read_artifact(output), read_artifact(runs / "one" / "bprmf-evolving")
+    curve, wanted = losses(resumed, output.parent), losses(whole, runs / "one")
+    assert curve == pytest.approx(wanted, rel=1e-4, abs=1e-6)
     for name, weight in whole.weights.items():
         torch.testing.assert_close(resumed.weights[name], weight, rtol=1e-3, atol=1e-4)
 
@@ -93,7 +111,7 @@ def test_one_process_alone_registers_and_writes(runs: Path) -> None:
     registry = open_at(runs / "two")
     found = registry.list_runs()
     registry.close()
-    assert [each.state for each in found] == ["finished"] * len(RUNS)
+    assert [each.state for each in found] == ["finished"] * len(RUNS | SHARDED_RUNS)
     assert sorted(path.name for path in (runs / "two").glob(".*")) == []
     assert sorted(path.name for path in runs.glob("done-*")) == ["done-0", "done-1"]
 

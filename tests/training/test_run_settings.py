@@ -204,6 +204,12 @@ def test_the_fingerprint_changes_with_every_setting_and_with_the_data() -> None:
     assert resolved().fingerprint("other data") != prints[0]
 
 
+def test_the_fingerprint_does_not_know_how_tables_are_shared_out() -> None:
+    here, there = resolved(), resolved(embedding_sharding="rows")
+    assert there.training != here.training
+    assert there.fingerprint("data") == here.fingerprint("data")
+
+
 def test_the_fingerprint_knows_a_file_by_its_name_alone() -> None:
     near, far, other = (
         resolve("fans", name, None, 0, {}).fingerprint("data")

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from cove.artifact import MANIFEST, read_manifest
 from cove.errors import CoveError
-from training.checkpoint import read_checkpoint
+from training.checkpoint import read_standing, remove_checkpoint
 from training.datasets import Data, Filter, load_data
 from training.errors import TrainingError
 from training.loop import Watcher
@@ -250,11 +250,12 @@ def _take_over(registry: Registry, fingerprint: str, output: Path) -> None:
 
 def _discard_other(checkpoint: Path, fingerprint: str) -> None:
     try:
-        content = read_checkpoint(checkpoint)
+        standing = read_standing(checkpoint)
+        is_ours = standing is not None and standing.fingerprint == fingerprint
     except TrainingError:
-        content = {"fingerprint": "damaged"}
-    if content is not None and content["fingerprint"] != fingerprint:
-        checkpoint.unlink(missing_ok=True)
+        is_ours = False
+    if not is_ours:
+        remove_checkpoint(checkpoint)
 
 
 class _Relay(Watcher):

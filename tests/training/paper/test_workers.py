@@ -206,7 +206,7 @@ def test_an_interrupt_stops_all_workers_and_the_same_call_goes_on(
     with subprocess.Popen(
         call, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment
     ) as process:
-        while not list(output.glob("tiny/*/.0.checkpoint")):
+        while not list(output.glob("tiny/*/.0.checkpoint/[0-9]*")):
             assert process.poll() is None
             time.sleep(0.05)
         children = _children_at(process.pid)
