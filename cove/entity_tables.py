@@ -111,7 +111,7 @@ def table_files(entity: str, tables: EntityTables) -> dict[str, bytes]:
     codes = {"items": tables.codes.contiguous(), "popularity": tables.popularity.contiguous()}
     codes |= {f"parents_{i + 1}": parent.contiguous() for i, parent in enumerate(tables.parents)}
     codes |= {f"codebook_{i + 1}": book.contiguous() for i, book in enumerate(tables.codebooks)}
-    texts = pack_vocabulary(tables.vocabulary)
+    texts = pack_vocabulary(tables.vocabulary.ids)
     for name, rows in (("titles", tables.titles), ("categories", tables.categories)):
         texts |= {} if rows is None else packed(name, rows)
     search = pack_search(tables.vocabulary.ids, tables.titles, tables.popularity)

@@ -101,11 +101,11 @@ class PackedVocabulary(Vocabulary):
         return None
 
 
-def pack_vocabulary(vocabulary: Vocabulary) -> dict[str, Tensor]:
-    """The tensors of a vocabulary, by name."""
-    hashes = np.fromiter((_hash(str(each)) for each in vocabulary.ids), np.int64, len(vocabulary))
+def pack_vocabulary(ids: Sequence[ExternalId]) -> dict[str, Tensor]:
+    """The tensors of the vocabulary of distinct ids, by name."""
+    hashes = np.fromiter((_hash(str(each)) for each in ids), np.int64, len(ids))
     order = hashes.argsort(kind="stable")
-    return packed("ids", vocabulary.ids) | {
+    return packed("ids", ids) | {
         "hashes": torch.from_numpy(hashes[order]),
         "positions": torch.from_numpy(order.astype(np.int32)),
     }

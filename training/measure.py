@@ -11,6 +11,7 @@ from cove.errors import DataError
 from cove.recommenders import PREFERENCES, ListCompleter
 from cove.vocabulary import NUM_SPECIAL, PAD
 from training.datasets import DATASETS, load_data
+from training.datasets.prepared import is_prepared
 from training.tasks import FILTERS, prepare_task
 
 
@@ -23,12 +24,12 @@ def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
     manifest = artifact.manifest
     if not directory.exists():
         raise DataError(f"there is no folder or file {directory}")
-    if directory.is_file():
+    if directory.is_file() or is_prepared(directory):
         name, folder = str(directory), None
     elif manifest.data_name not in DATASETS:
         raise DataError(
             f"{manifest.id} was trained on a file named {manifest.data_name}: "
-            f"name that file, {directory} is a folder"
+            f"name that file, or what was prepared of it; {directory} is another folder"
         )
     else:
         name, folder = manifest.data_name, directory

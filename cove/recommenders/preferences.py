@@ -34,6 +34,12 @@ class PreferenceModel(UserItemRecommender):
         """Hear of all training interactions, indices [n] and [n], before training; a recommender
         that works on their graph keeps what it needs."""
 
+    @property
+    def hears_interactions(self) -> bool:
+        """Whether this recommender does anything with `know_interactions`: else those of a data set
+        larger than memory need not be brought there for it."""
+        return type(self).know_interactions is not PreferenceModel.know_interactions
+
     def know_facts(self, heads: Tensor, relations: Tensor, tails: Tensor, num_others: int) -> None:
         """Hear of the facts of a knowledge graph, [m] each, before training and before there is an
         optimiser; most have no use.

@@ -44,7 +44,7 @@ def test_packed_rows_are_read_from_both_ends_and_no_further() -> None:
 @given(st.lists(TEXTS | st.integers(), unique_by=str), TEXTS)
 def test_a_packed_vocabulary_finds_what_the_listed_one_does(ids: list, other: str) -> None:
     listed = Vocabulary(ids)
-    read = PackedVocabulary.read(pack_vocabulary(listed))
+    read = PackedVocabulary.read(pack_vocabulary(listed.ids))
     assert len(read) == len(ids)
     assert list(read.ids) == ids
     asked = [*ids, other, *map(str, ids)]
@@ -54,14 +54,14 @@ def test_a_packed_vocabulary_finds_what_the_listed_one_does(ids: list, other: st
 
 def test_ids_whose_hashes_are_equal_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cove.vocabulary, "_hash", len)
-    read = PackedVocabulary.read(pack_vocabulary(Vocabulary(["ab", "cd", "x", "ef"])))
+    read = PackedVocabulary.read(pack_vocabulary(["ab", "cd", "x", "ef"]))
     assert read.encode(["ef", "cd", "zz", "x", "ab", "long"]) == ([7, 5, 6, 4], ["zz", "long"])
 
 
 def test_a_small_vocabulary_is_unpacked_and_a_large_one_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tensors = pack_vocabulary(Vocabulary([50, "a"]))
+    tensors = pack_vocabulary([50, "a"])
     for most, kind in ((2, Vocabulary), (1, PackedVocabulary)):
         monkeypatch.setattr(cove.vocabulary, "_UNPACKED_UP_TO", most)
         read = read_vocabulary(tensors)
@@ -70,7 +70,7 @@ def test_a_small_vocabulary_is_unpacked_and_a_large_one_is_not(
 
 
 def test_a_vocabulary_whose_tensors_differ_in_number_is_refused() -> None:
-    tensors = pack_vocabulary(Vocabulary(["a", "b"]))
+    tensors = pack_vocabulary(["a", "b"])
     with pytest.raises(ValueError, match="differ in number"):
         read_vocabulary(tensors | {"hashes": tensors["hashes"][1:]})
 

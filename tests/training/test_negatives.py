@@ -36,7 +36,7 @@ def sampler(
     pairs: list[tuple[int, int]], popularity: list[int], num_users: int, **values: object
 ) -> Negatives:
     settings = PreferenceSettings.model_validate(values)
-    return Negatives(settings, histories(pairs, num_users), torch.tensor(popularity))
+    return Negatives.of(settings, histories(pairs, num_users), torch.tensor(popularity))
 
 
 def line(unseen: UnseenItems, user: int) -> list[int]:

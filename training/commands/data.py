@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cove.errors import SettingsError
+from cove.errors import DataError, SettingsError
 from training.commands.options import AsJson
+from training.commands.prepare import prepare_folder
 from training.datasets import (
     DATASETS,
     ClickData,
@@ -19,6 +20,7 @@ from training.datasets import (
     InteractionFilter,
     ListData,
     ListFilter,
+    PreparedInteractions,
     default_click_filter,
     default_filter,
     default_interaction_filter,
@@ -46,6 +48,10 @@ PositiveFrom = Annotated[float | None, typer.Option(help="Clicks, interactions: 
 NegativeTo = Annotated[float | None, typer.Option(help="Clicks: most rating of a negative.")]
 MinPositives = Annotated[int | None, typer.Option(help="Clicks: least positives of a user.")]
 MinNegatives = Annotated[int | None, typer.Option(help="Clicks: least negatives of a user.")]
+HeldOutUsers = Annotated[
+    int | None, typer.Option(help="Folder: most users to test on, 0 for all.", min=0)
+]
+Seed = Annotated[int, typer.Option(help="Folder: draws those users, and the shards.", min=0)]
 Core = Annotated[int | None, typer.Option(help="Interactions: least of a user and of an item.")]
 
 FILTERS: dict[str, type[FilterRule]] = {
@@ -112,7 +118,10 @@ def stats(
 def prepare(
     source: Source,
     *,
-    output: Annotated[Path, typer.Option(help="The file to write: .csv, .tsv or .parquet.")],
+    output: Annotated[
+        Path,
+        typer.Option(help="A file, .csv, .tsv or .parquet; or, without an ending, a folder."),
+    ],
     directory: From = None,
     kind: Kind = None,
     min_count: MinCount = None,
@@ -124,10 +133,13 @@ def prepare(
     min_positives: MinPositives = None,
     min_negatives: MinNegatives = None,
     core: Core = None,
+    held_out_users: HeldOutUsers = None,
+    seed: Seed = 0,
 ) -> None:
     """Filter into a file: lists (list_id, item_id, position), clicks (user_id, item_id, label).
 
-    Interactions become user_id, item_id and, where they have an order, timestamp.
+    Interactions become user_id, item_id and, where they have an order, timestamp; or a folder that
+    cove train reads as data, and that is made of a file larger than memory.
     """
     rule = {
         "min_count": min_count,
@@ -140,6 +152,13 @@ def prepare(
         "min_negatives": min_negatives,
         "core": core,
     }
+    if not output.suffix:
+        file = Path(source) if directory is None else directory / source
+        filter = _filter(source, kind or "interactions", rule)
+        prepare_folder(file, output, filter, held_out_users, seed)
+        return
+    if held_out_users is not None or seed:
+        raise SettingsError("--held-out-users and --seed are for a folder: --output without ending")
     data = _load(source, directory, kind, rule)
     if isinstance(data, ListData):
         write_lists(data, output)
@@ -147,6 +166,8 @@ def prepare(
     elif isinstance(data, ClickData):
         write_clicks(data, output)
         typer.echo(f"{output}: {len(data.labels):,} samples")
+    elif isinstance(data, PreparedInteractions):
+        raise DataError(f"{source} is prepared already")
     else:
         write_interactions(data, output)
         typer.echo(f"{output}: {len(data.users):,} interactions")
@@ -162,9 +183,16 @@ def fetch_dataset(
 
 
 def _load(source: str, directory: Path | None, kind: str | None, rule: dict[str, Any]) -> Data:
-    if kind not in (None, *FILTERS):
+    if kind is None:
+        kind = kind_of(source, directory)
+    return load_data(source, directory, _filter(source, kind, rule))
+
+
+def _filter(source: str, kind: str, rule: dict[str, Any]) -> Any:
+    """The filter of a source that is read as lists, clicks or interactions, with what the options
+    say."""
+    if kind not in FILTERS:
         raise SettingsError(f"--kind must be lists, clicks or interactions: got {kind!r}")
-    kind = kind or kind_of(source, directory)
     for name, value in rule.items():
         if value is not None and name not in FILTERS[kind].model_fields:
             owners = [one for one, filter in FILTERS.items() if name in filter.model_fields]
@@ -179,7 +207,7 @@ def _load(source: str, directory: Path | None, kind: str | None, rule: dict[str,
         "clicks": default_click_filter,
         "interactions": default_interaction_filter,
     }[kind]
-    return load_data(source, directory, default(source).with_changes(**own))
+    return default(source).with_changes(**own)
 
 
 def _counts(data: Data) -> Stats:

@@ -22,6 +22,12 @@ from training.datasets.interactions import (
 from training.datasets.mind import MIND, MIND_SMALL_SAMPLE
 from training.datasets.ml100k import ML100K
 from training.datasets.pair_lines import AOTM, GOODREADS, SPOTIFY, ZHIHU
+from training.datasets.prepared import (
+    PreparedInteractions,
+    is_prepared,
+    open_prepared,
+    read_manifest,
+)
 from training.datasets.rules import of_kept
 from training.datasets.spotify_attlist import SPOTIFY_ATTLIST
 from training.datasets.tables import Dataset, Kind, ListData, ListFilter
@@ -43,6 +49,7 @@ __all__ = [
     "Kind",
     "ListData",
     "ListFilter",
+    "PreparedInteractions",
     "default_click_filter",
     "default_filter",
     "default_interaction_filter",
@@ -53,7 +60,7 @@ __all__ = [
     "load_lists",
 ]
 
-Data = ListData | ClickData | InteractionData
+Data = ListData | ClickData | InteractionData | PreparedInteractions
 Filter = ListFilter | ClickFilter | InteractionFilter
 Raw = TypeVar("Raw")
 
@@ -79,7 +86,8 @@ def default_click_filter(name_or_file: str) -> ClickFilter:
 
 
 def default_interaction_filter(name_or_file: str) -> InteractionFilter:
-    """Give the filter of a named data set's interactions, or the one for a user's file.
+    """Give the filter of a named data set's interactions, the one that a prepared folder was made
+    with, or the one for a user's file.
 
     A core of 5 is the field's habit, and what Toys and Kindle of Table 1 were published with; it
     also leaves every user enough for one validation and one test interaction. `kindle_10core` was
@@ -88,17 +96,22 @@ def default_interaction_filter(name_or_file: str) -> InteractionFilter:
     rating, 4: its users rated what they disliked too.
     """
     known = DATASETS.get(name_or_file)
-    return known.default_interaction_filter if known else InteractionFilter()
+    if known is not None:
+        return known.default_interaction_filter
+    path = Path(name_or_file)
+    return read_manifest(path).filter if is_prepared(path) else InteractionFilter()
 
 
 def kind_of(name_or_file: str, directory: Path | None = None) -> Kind:
-    """Tell what a named data set or a user's file is read as where nobody says.
+    """Tell what a named data set, a prepared folder or a user's file is read as where nobody says.
 
     Raises:
         DataError: the name or file is unknown, or the file has the columns of none.
     """
     source = _source(str(name_or_file), directory)
-    return source.kinds[0] if isinstance(source, Dataset) else kind_of_file(source)
+    if isinstance(source, Dataset):
+        return source.kinds[0]
+    return "interactions" if is_prepared(source) else kind_of_file(source)
 
 
 def load_lists(
@@ -140,16 +153,21 @@ def load_clicks(
 
 def load_interactions(
     name_or_file: str, directory: Path | None = None, filter: InteractionFilter | None = None
-) -> InteractionData:
-    """Load the interactions of a named data set or a user's file, and filter them.
+) -> InteractionData | PreparedInteractions:
+    """Load the interactions of a named data set or a user's file, and filter them; or open a
+    prepared folder, where that was done.
 
     The arguments are those of `load_lists`; no filter means `default_interaction_filter`.
 
     Raises:
         DataError: the name or file is unknown or malformed, the data set has no interactions, or
             nothing is left after the filter.
-        SettingsError: the filter bounds ratings, and the rows have none.
+        SettingsError: the filter bounds ratings, and the rows have none; or it is not the one that
+            the folder was prepared with.
     """
+    source = _source(str(name_or_file), directory)
+    if isinstance(source, Path) and is_prepared(source):
+        return open_prepared(source, filter)
     raw = _read(
         name_or_file,
         directory,

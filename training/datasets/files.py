@@ -1,21 +1,17 @@
 """Reading raw files: bytes, compressed or not, and tables of text, with errors of one sentence."""
 
-import gzip
 import hashlib
 import io
-import zipfile
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 
 from cove.errors import DataError
-
-UNREADABLE_ARCHIVE = (
-    OSError, EOFError, RuntimeError, NotImplementedError, zlib.error, zipfile.BadZipFile,
-)  # fmt: skip
+from training.datasets.archives import decompress
 
 
 class RawFiles:
@@ -94,42 +90,34 @@ def read_raw(path: Path) -> bytes:
     Raises:
         DataError: it is absent, a folder, empty, or may not be read.
     """
+    with _opened(path) as file:
+        return file.read()
+
+
+def digest_of(path: Path) -> str:
+    """sha256 of a file's bytes, which are never all in memory.
+
+    Raises:
+        DataError: as `read_raw`.
+    """
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for reading, with one sentence for whatever is wrong with it."""
     if path.is_dir():
         raise DataError(f"{path} is a folder: name a file in it, or a data set and --from {path}")
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            if not file.peek(1):
+                raise DataError(f"{path} is empty")
+            yield file
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
-    if not raw:
-        raise DataError(f"{path} is empty")
-    return raw
-
-
-def decompress(raw: bytes, path: Path) -> bytes:
-    """Give the content behind the suffix .gz or .zip (one file, what macOS adds left out)."""
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".gz":
-            return gzip.decompress(raw)
-        if suffix == ".zip":
-            return _only_member(raw, path)
-    except UNREADABLE_ARCHIVE:
-        raise DataError(f"{path} is not a whole {suffix[1:]} file") from None
-    return raw
-
-
-def _only_member(raw: bytes, path: Path) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
-        names = [
-            name
-            for name in archive.namelist()
-            if not name.endswith("/") and not name.startswith("__MACOSX/")
-        ]
-        if len(names) != 1:
-            raise DataError(f"{path} must hold exactly one file, got {len(names)}")
-        return archive.read(names[0])
 
 
 def decode(content: bytes, path: Path, encoding: str = "utf-8-sig") -> str:
@@ -174,23 +162,33 @@ def read_text_table(
             infer_schema=False,
         )
     except pl.exceptions.PolarsError as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        kind = {"\t": "tabs", " ": "spaces", ",": "commas"}.get(separator, repr(separator))
-        raise DataError(f"{path} is not a table separated by {kind}: {reason}") from None
+        raise not_separated(error, path, separator) from None
     if columns is None:
-        table = _with_plain_names(table, path)
+        table = table.rename(plain_names(table.columns, path))
     table = table.filter(~pl.all_horizontal(pl.all().is_null()))
     if table.is_empty():
         raise DataError(f"{path} has no row")
     return table
 
 
-def _with_plain_names(table: pl.DataFrame, path: Path) -> pl.DataFrame:
-    names = [name.split(":")[0].strip() for name in table.columns]
+def not_separated(error: pl.exceptions.PolarsError, path: Path, separator: str) -> DataError:
+    """What is wrong with a file that Polars does not read as separated text."""
+    reason = str(error).strip().splitlines()[0].rstrip(".")
+    kind = {"\t": "tabs", " ": "spaces", ",": "commas"}.get(separator, repr(separator))
+    return DataError(f"{path} is not a table separated by {kind}: {reason}")
+
+
+def plain_names(columns: Sequence[str], path: Path) -> dict[str, str]:
+    """Each column's name without blanks and RecBole's type.
+
+    Raises:
+        DataError: two columns have one.
+    """
+    names = [name.split(":")[0].strip() for name in columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{path} has the column {twice[0]} more than once")
-    return table.rename(dict(zip(table.columns, names, strict=True)))
+    return dict(zip(columns, names, strict=True))
 
 
 def need_columns(table: pl.DataFrame, names: Sequence[str], path: Path) -> None:

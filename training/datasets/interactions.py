@@ -95,6 +95,11 @@ class InteractionData:
         if len(set(lengths.values())) > 1:
             raise DataError(f"{self.name}: every interaction needs one of each: got {lengths}")
 
+    @property
+    def num_measured(self) -> int:
+        """Users that metrics by user are of: all, those without a metric too."""
+        return len(self.user_ids)
+
 
 def build_interactions(raw: RawInteractions, filter: InteractionFilter) -> InteractionData:
     """Keep what counts as a choice, each pair once and its first by time, then the k-core.
@@ -105,7 +110,7 @@ def build_interactions(raw: RawInteractions, filter: InteractionFilter) -> Inter
         SettingsError: the filter bounds ratings, and the rows have none.
         DataError: nothing is left.
     """
-    kept = _core(_first_of_each_pair(_chosen(raw, filter)), filter.core)
+    kept = _core(first_of_each_pair(_chosen(raw, filter)), filter.core)
     if kept.is_empty():
         raise DataError(f"{raw.name}: none of {raw.table.height} rows is left after {filter}")
     user_ids, users = numbered(kept["user_id"])
@@ -143,22 +148,28 @@ def core_of(users: Indices, items: Indices, least: int) -> npt.NDArray[np.bool_]
         kept = left
 
 
-def _chosen(raw: RawInteractions, filter: InteractionFilter) -> pl.DataFrame:
-    if filter.positive_from is None:
-        return raw.table
-    if "rating" not in raw.table.columns:
-        raise SettingsError(
-            f"{raw.name} has no ratings: positive_from is for ratings, got {filter.positive_from}"
-        )
-    return raw.table.filter(pl.col("rating") >= filter.positive_from)
-
-
-def _first_of_each_pair(table: pl.DataFrame) -> pl.DataFrame:
+def first_of_each_pair(table: pl.DataFrame) -> pl.DataFrame:
+    """Keep each (user_id, item_id) once, the first by `order` where there is one, else by row."""
     rows = table.with_row_index("row")
     if "order" in table.columns:
         rows = rows.sort("order", maintain_order=True)
     first = rows.unique(["user_id", "item_id"], keep="first", maintain_order=True)
     return first.sort("row").drop("row")
+
+
+def _chosen(raw: RawInteractions, filter: InteractionFilter) -> pl.DataFrame:
+    if filter.positive_from is None:
+        return raw.table
+    if "rating" not in raw.table.columns:
+        raise no_ratings(raw.name, filter)
+    return raw.table.filter(pl.col("rating") >= filter.positive_from)
+
+
+def no_ratings(name: str, filter: InteractionFilter) -> SettingsError:
+    """What is wrong with a filter that bounds ratings where there are none."""
+    return SettingsError(
+        f"{name} has no ratings: positive_from is for ratings, got {filter.positive_from}"
+    )
 
 
 def _core(table: pl.DataFrame, least: int) -> pl.DataFrame:

@@ -17,6 +17,8 @@ from training.datasets.interactions import InteractionData
 
 ClickSplit = Literal["random", "time"]
 Item = TypeVar("Item")
+LEAST_TO_TEST = 3
+"""Interactions of a user of whom two are held out."""
 
 
 class Splits(NamedTuple):
@@ -138,14 +140,28 @@ def leave_one_out(data: InteractionData, seed: int) -> PairSplits:
     order = data.order
     if order is None:
         order = np.random.default_rng(seed).random(num_rows)
-    by_user = np.lexsort((order, data.users))
-    counts = np.bincount(data.users)
-    ends = np.cumsum(counts)[counts >= 3]
-    if not len(ends):
-        raise DataError(
-            f"{data.name}: no user has 3 interactions, one each for training, validation and test"
-        )
-    valid, test = by_user[ends - 2], by_user[ends - 1]
+    valid, test = last_two(data.users, order)
+    if not len(test):
+        raise nobody_to_test(data.name)
     kept = np.ones(num_rows, dtype=np.bool_)
     kept[valid] = kept[test] = False
     return PairSplits(np.flatnonzero(kept), np.sort(valid), np.sort(test))
+
+
+def last_two(users: Indices, order: npt.NDArray[np.float64]) -> tuple[Indices, Indices]:
+    """The rows of the last interaction but one, and of the last, of each user with 3 or more.
+
+    users: [n] from 0, order: [n]; of rows of one order those that come first are earlier.
+    """
+    by_user = np.lexsort((order, users))
+    counts = np.bincount(users)
+    ends = np.cumsum(counts)[counts >= LEAST_TO_TEST]
+    return by_user[ends - 2], by_user[ends - 1]
+
+
+def nobody_to_test(name: str) -> DataError:
+    """What is wrong with interactions of which no user has enough."""
+    return DataError(
+        f"{name}: no user has {LEAST_TO_TEST} interactions, one each for training, validation and "
+        "test"
+    )

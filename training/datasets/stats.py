@@ -6,6 +6,7 @@ import numpy as np
 
 from training.datasets.clicks import ClickData
 from training.datasets.interactions import InteractionData
+from training.datasets.prepared import PreparedInteractions
 from training.datasets.tables import ListData
 
 Stats = Mapping[str, int | float | None]
@@ -60,7 +61,7 @@ def click_stats(data: ClickData) -> Stats:
     }
 
 
-def interaction_stats(data: InteractionData) -> Stats:
+def interaction_stats(data: InteractionData | PreparedInteractions) -> Stats:
     """Count users, items, interactions and facts, and what Table 1 calls samples.
 
     `density` is interactions / (users × items), as Table 1's caption defines it. The table itself
@@ -69,9 +70,31 @@ def interaction_stats(data: InteractionData) -> Stats:
     one more than the 5-core has, as if a place for padding counted, and its interactions 3.7 times
     as many as the 5-core's 167,597. `entities` are those of the facts that are not items.
     """
-    users, items, interactions = len(data.user_ids), len(data.item_ids), len(data.users)
-    cells = users * items
+    if isinstance(data, PreparedInteractions):
+        return data.manifest.counts
+    users, items = len(data.user_ids), len(data.item_ids)
     facts = data.facts
+    counts = interaction_counts(
+        users,
+        items,
+        len(data.users),
+        users if data.source_users is None else data.source_users,
+        items if data.source_items is None else data.source_items,
+    )
+    if facts is None:
+        return counts
+    return counts | {
+        "facts": len(facts.heads),
+        "relations": len(facts.relation_names),
+        "entities": len(facts.other_ids),
+    }
+
+
+def interaction_counts(
+    users: int, items: int, interactions: int, source_users: int, source_items: int
+) -> dict[str, int | float | None]:
+    """The counts of interactions without facts, by the names of `interaction_stats`."""
+    cells = users * items
     return {
         "users": users,
         "items": items,
@@ -79,9 +102,9 @@ def interaction_stats(data: InteractionData) -> Stats:
         "samples": 2 * interactions,
         "density": interactions / cells if cells else 0.0,
         "samples_density": 2 * interactions / cells if cells else 0.0,
-        "source_users": users if data.source_users is None else data.source_users,
-        "source_items": items if data.source_items is None else data.source_items,
-        "facts": None if facts is None else len(facts.heads),
-        "relations": None if facts is None else len(facts.relation_names),
-        "entities": None if facts is None else len(facts.other_ids),
+        "source_users": source_users,
+        "source_items": source_items,
+        "facts": None,
+        "relations": None,
+        "entities": None,
     }

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import polars as pl
 
 from cove.errors import DataError
-from training.datasets.files import decompress, read_raw, read_text_table
+from training.datasets.archives import decompress
+from training.datasets.files import read_raw, read_text_table
 from training.datasets.grouping import group_lists
 from training.datasets.tables import ListData
 
@@ -52,19 +53,35 @@ def read_user_table(path: Path) -> UserTable:
         DataError: the file is absent, empty, or of another kind.
     """
     raw = read_raw(path)
+    suffix = suffix_of(path)
+    if suffix in PARQUET:
+        table = _read_parquet(raw, path)
+    else:
+        content = decompress(raw, path)
+        table = read_text_table(
+            content, path, separator=SEPARATORS[suffix], quoted=is_quoted(suffix)
+        )
+    digest = hashlib.sha256(raw).hexdigest()
+    return UserTable(path.name.split(".")[0], table, suffix in SEPARATORS, digest)
+
+
+def suffix_of(path: Path) -> str:
+    """The ending, one of `SUFFIXES`, that says how a file is to be read.
+
+    Raises:
+        DataError: it ends otherwise.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     compressed = suffixes[-1:] in ([".gz"], [".zip"])
     suffix = "".join(suffixes[-2:-1] if compressed else suffixes[-1:])
-    if suffix in PARQUET and not compressed:
-        table = _read_parquet(raw, path)
-    elif suffix in SEPARATORS:
-        content = decompress(raw, path)
-        quoted = suffix != ".inter"
-        table = read_text_table(content, path, separator=SEPARATORS[suffix], quoted=quoted)
-    else:
-        raise DataError(f"{path} must end in {', '.join(SUFFIXES)} (.gz or .zip after a text form)")
-    digest = hashlib.sha256(raw).hexdigest()
-    return UserTable(path.name.split(".")[0], table, suffix in SEPARATORS, digest)
+    if suffix in SEPARATORS or (suffix in PARQUET and not compressed):
+        return suffix
+    raise DataError(f"{path} must end in {', '.join(SUFFIXES)} (.gz or .zip after a text form)")
+
+
+def is_quoted(suffix: str) -> bool:
+    """Whether a text form has quotes around what holds a separator; RecBole's has none."""
+    return suffix != ".inter"
 
 
 def _read_parquet(raw: bytes, path: Path) -> pl.DataFrame:

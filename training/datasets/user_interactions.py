@@ -30,12 +30,7 @@ def load_user_interactions(path: Path) -> RawInteractions:
     """
     file = read_user_table(path)
     table = file.table
-    need_columns(table, ("user_id", "item_id"), path)
-    if "label" in table.columns:
-        raise DataError(
-            f"{path} has the column label, so it holds clicks: for interactions keep the rows of "
-            "label 1 and leave the column out"
-        )
+    need_interactions(table, path)
     ids = integers_where_canonical if file.from_text else typed_ids
     columns = [ids(table["user_id"], path), ids(table["item_id"], path)]
     if "rating" in table.columns:
@@ -47,6 +42,20 @@ def load_user_interactions(path: Path) -> RawInteractions:
     if "timestamp" in rows.columns:
         rows = rows.rename({"timestamp": "order"})
     return RawInteractions(file.name, rows, None, None, file.sha256)
+
+
+def need_interactions(table: pl.DataFrame, path: Path) -> None:
+    """Check that a table has the columns of interactions.
+
+    Raises:
+        DataError: one is missing, or there are labels, of which 0 is no interaction.
+    """
+    need_columns(table, ("user_id", "item_id"), path)
+    if "label" in table.columns:
+        raise DataError(
+            f"{path} has the column label, so it holds clicks: for interactions keep the rows of "
+            "label 1 and leave the column out"
+        )
 
 
 def kind_of_file(path: Path) -> Kind:

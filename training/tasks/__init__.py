@@ -13,11 +13,13 @@ from training.datasets import (
     InteractionFilter,
     ListData,
     ListFilter,
+    PreparedInteractions,
 )
 from training.tasks.click_through import ClickThrough, prepare_clicks
 from training.tasks.collaborative_filtering import CollaborativeFiltering, prepare_preferences
 from training.tasks.list_completion import ListCompletion, prepare
 from training.tasks.negatives import PreferenceSettings
+from training.tasks.sharded import prepare_sharded
 
 __all__ = ["FILTERS", "PreparedTask", "prepare_task", "selection_metric"]
 
@@ -45,6 +47,8 @@ def prepare_task(data: Data, seed: int, options: Mapping[str, Any]) -> PreparedT
         return prepare(data, seed)
     if isinstance(data, InteractionData):
         return prepare_preferences(data, seed, PreferenceSettings(**options))
+    if isinstance(data, PreparedInteractions):
+        return prepare_sharded(data, seed, PreferenceSettings(**options))
     task = prepare_clicks(data, seed, options["split"])
     for split in ("train", "valid"):
         if len(getattr(task, split).labels.unique()) < 2:

@@ -20,6 +20,7 @@ from cove.recommenders import PREFERENCES
 from cove.recommenders.preferences import PreferenceModel
 from cove.vocabulary import NUM_SPECIAL, PAD, Vocabulary
 from training.datasets.interactions import InteractionData
+from training.datasets.prepared import PreparedInteractions
 from training.datasets.splitting import leave_one_out
 from training.datasets.stats import interaction_stats
 from training.evaluation import thirds
@@ -29,12 +30,12 @@ from training.evaluation.preference_baselines import MostPopular, PreferenceBase
 from training.evaluation.preference_metrics import NUM_SAMPLED, HeldOut, measure_held_out
 from training.tasks.indexing import (
     indices_in,
-    occurrences,
     over_all_users,
     tables_of_items,
     vocabulary_of,
 )
 from training.tasks.negatives import Negatives, PreferenceSettings, UnseenItems, draw_candidates
+from training.tasks.pairs import Pairs, Shards
 
 SELECTION_METRIC = "ndcg_at_10"
 """What validation is judged by: the standard NDCG among all items."""
@@ -43,30 +44,14 @@ _BATCHES_AT_ONCE = 128
 """Batches whose rows are gathered together: one by one took a sixteenth of BPRMF's time."""
 
 
-@dataclass
-class Pairs:
-    """The training interactions, users ascending."""
-
-    users: Tensor  # [n] int64 indices
-    items: Tensor  # [n] int64 indices
-
-    def __len__(self) -> int:
-        return len(self.users)
-
-    def to(self, device: torch.device) -> "Pairs":
-        """Move the tensors to a device, in place."""
-        self.users, self.items = self.users.to(device), self.items.to(device)
-        return self
-
-
 @dataclass(frozen=True)
 class CollaborativeFiltering:
     """A data set made ready: training interactions and, of each user, two held-out items."""
 
-    data: InteractionData
+    data: InteractionData | PreparedInteractions
     users: Vocabulary
     items: Vocabulary
-    train: Pairs
+    train: Pairs | Shards
     valid: HeldOut
     test: HeldOut
     negatives: Negatives
@@ -80,7 +65,8 @@ class CollaborativeFiltering:
 
     def start(self, recommender: PreferenceModel, seed: int, warn: Callable[[str], None]) -> None:
         """Tell a new recommender what is known before training."""
-        recommender.know_interactions(self.train.users.cpu(), self.train.items.cpu())
+        if recommender.hears_interactions:
+            recommender.know_interactions(self.train.users.cpu(), self.train.items.cpu())
         facts = self.data.facts
         if facts is not None:
             others = len(facts.other_ids)
@@ -103,7 +89,7 @@ class CollaborativeFiltering:
 
     def popularity(self) -> Tensor:
         """Training interactions of each item, [N] int64."""
-        return occurrences(self.train.items, self.items)
+        return self.train.popularity(self.items)
 
     def owners_and_items(self) -> tuple[Tensor, Tensor]:
         """Which user chose which item in training: numbers from 0, both [n] int64."""
@@ -111,22 +97,22 @@ class CollaborativeFiltering:
 
     def histories(self) -> Histories:
         """The training items of each user."""
-        return Histories(self.train.users.cpu(), self.train.items.cpu(), len(self.users))
+        return self.train.histories(self.users)
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[PairBatch]:
         """One epoch of training batches, of equal size but for one interaction.
 
-        Negatives are drawn anew for the whole epoch, by torch's own generator.
+        Negatives are drawn anew for all that is shuffled together, by torch's own generator.
         """
-        users, items = self.train.users, self.train.items
-        negatives = self.negatives.draw_many(users)  # [n, K]
-        order = torch.randperm(len(users), generator=generator).to(users.device)
-        batches = order.tensor_split(-(-len(order) // size))
-        for start in range(0, len(batches), _BATCHES_AT_ONCE):
-            some = batches[start : start + _BATCHES_AT_ONCE]
-            rows, sizes = torch.cat(some), [len(each) for each in some]
-            parts = (whole[rows].split(sizes) for whole in (users, items, negatives))
-            yield from map(PairBatch, *parts)
+        for users, items in self.train.parts(generator):
+            negatives = self.negatives.draw_many(users)  # [n, K]
+            order = torch.randperm(len(users), generator=generator).to(users.device)
+            batches = order.tensor_split(-(-len(order) // size))
+            for start in range(0, len(batches), _BATCHES_AT_ONCE):
+                some = batches[start : start + _BATCHES_AT_ONCE]
+                rows, sizes = torch.cat(some), [len(each) for each in some]
+                parts = (whole[rows].split(sizes) for whole in (users, items, negatives))
+                yield from map(PairBatch, *parts)
 
     def evaluate(self, recommender: PreferenceBaseline, split: str) -> dict[str, float]:
         """Every metric of a split ("valid" or "test"): means over its users, by both protocols."""
@@ -138,12 +124,12 @@ class CollaborativeFiltering:
         """Test metrics, also by thirds of items and of users' histories; and those of each user of
         the data, [U] in the data's order, NaN where nothing of a user was held out."""
         found = self._measure(recommender, "test")
-        targets, histories = self.test.targets.cpu(), self.histories()
-        lengths = histories.starts.diff()[self.test.users.cpu()]
+        targets = self.test.targets.cpu()
+        lengths = self.train.history_sizes(self.users)[self.test.users.cpu()]
         ndcg, popularity = found[thirds.NDCG], self.popularity().cpu()
         found |= thirds.of_wanted_items(ndcg, targets, popularity)
         found |= thirds.of_lengths(ndcg, lengths, "histories")
-        by_user = over_all_users(found, self.test.owners, len(self.data.user_ids))
+        by_user = over_all_users(found, self.test.owners, self.data.num_measured)
         return mean_metrics(by_user), by_user
 
     def _measure(self, recommender: PreferenceBaseline, split: str) -> dict[str, Tensor]:
@@ -169,7 +155,7 @@ class CollaborativeFiltering:
         histories = self.histories()
         seen = SeenItems(histories.starts[NUM_SPECIAL:], histories.items - NUM_SPECIAL)
         users = entity_tables(
-            recommender.users, self.users, occurrences(self.train.users, self.users)
+            recommender.users, self.users, self.train.history_sizes(self.users)[NUM_SPECIAL:]
         )
         return {
             "item": tables_of_items(recommender.items, self.items, self.popularity(), self.data),
@@ -192,38 +178,42 @@ def prepare_preferences(
     all_users = indices_in(users, data.user_ids)[owners]  # [all interactions]
     all_items = indices_in(items, data.item_ids)[torch.tensor(data.items)]
     train, valid, test = (torch.tensor(rows) for rows in splits)
-    validating = valid
-    if 0 < settings.validation_users < len(valid):
-        drawn = np.random.default_rng(seed).permutation(len(valid))[: settings.validation_users]
-        validating = valid[torch.from_numpy(np.sort(drawn))]
+    validating = validation_rows(len(valid), seed, settings)
 
     def histories(*parts: Tensor) -> Histories:
         rows = torch.cat(parts)
-        rows = rows[(all_users[rows] != PAD) & (all_items[rows] != PAD)]
-        return Histories(all_users[rows], all_items[rows], len(users))
+        return known_histories(all_users[rows], all_items[rows], users)
 
     unseen = UnseenItems(histories(train, valid, test), len(items))
 
-    def held_out(number: int, rows: Tensor, left_out: Histories) -> HeldOut:
-        return HeldOut(
-            users=all_users[rows],
-            targets=all_items[rows],
-            owners=owners[rows],
-            candidates=draw_candidates(
-                unseen, all_users[rows], NUM_SAMPLED, (seed, number, NUM_SAMPLED)
-            ),
-            left_out=left_out,
-        )
+    def held_out(split: int, rows: Tensor, left_out: Histories) -> HeldOut:
+        whose, targets = all_users[rows], all_items[rows]
+        drawn = draw_candidates(unseen, whose, NUM_SAMPLED, (seed, split, NUM_SAMPLED))
+        return HeldOut(whose, targets, owners[rows], drawn, left_out)
 
     seen = histories(train)
     train = train[all_users[train].argsort(stable=True)]
-    popularity = occurrences(all_items[train], items)
+    pairs = Pairs(all_users[train], all_items[train])
     return CollaborativeFiltering(
         data,
         users,
         items,
-        Pairs(all_users[train], all_items[train]),
-        held_out(0, validating, seen),
+        pairs,
+        held_out(0, valid[validating], seen),
         held_out(1, test, histories(train, valid)),
-        Negatives(settings, seen, popularity),
+        Negatives.of(settings, seen, pairs.popularity(items)),
     )
+
+
+def validation_rows(count: int, seed: int, settings: PreferenceSettings) -> Tensor:
+    """Which of `count` users validate, ascending."""
+    if not 0 < settings.validation_users < count:
+        return torch.arange(count)
+    drawn = np.random.default_rng(seed).permutation(count)[: settings.validation_users]
+    return torch.from_numpy(np.sort(drawn))
+
+
+def known_histories(whose: Tensor, what: Tensor, users: Vocabulary) -> Histories:
+    """The items of each user out of pairs [n] and [n], PAD where training does not know one."""
+    known = (whose != PAD) & (what != PAD)
+    return Histories(whose[known], what[known], len(users))

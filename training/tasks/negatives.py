@@ -50,25 +50,39 @@ class UnseenItems:
 
     def __init__(self, seen: Histories, num_items: int, weights: Tensor | None = None) -> None:
         users, items = seen.users(), seen.items
+        self.passed: Tensor | None = None
+        self.ends: Tensor | None = None
         if weights is None:
-            before, own = items - NUM_SPECIAL, torch.ones_like(items)
-            self.total = num_items
-            self.ends = None
+            self.total, self.first = num_items, seen.starts[:-1]
+            before = items - NUM_SPECIAL
+            passed, ends = torch.arange(len(items)), seen.starts
         else:
             self.ends = weights.cumsum(0)  # [V]
             before, own = self.ends[items] - weights[items], weights[items]
             self.total = int(self.ends[-1])
-        self.passed = F.pad(own.cumsum(0), (1, 0))  # [n + 1], seen weight in the order of pairs
-        self.first = self.passed[seen.starts[:-1]]  # [NUM_SPECIAL + U], that of earlier users
+            # Seen weight in the order of pairs, [n + 1]; where all have length 1, their number.
+            self.passed = F.pad(own.cumsum(0), (1, 0))
+            self.first = self.passed[seen.starts[:-1]]  # [NUM_SPECIAL + U], that of earlier users
+            passed, ends = self.passed[:-1], self.passed[seen.starts]
         # Where on its user's line of unseen items each seen one is left out; ascending.
-        self.keys = users * self.total + before - (self.passed[:-1] - self.first[users])  # [n]
-        self.lengths = self.total - self.passed[seen.starts].diff()  # [NUM_SPECIAL + U]
+        self.keys = users * self.total + before - (passed - self.first[users])  # [n]
+        self.lengths = self.total - ends.diff()  # [NUM_SPECIAL + U]
+
+    @classmethod
+    def of_keys(cls, keys: Tensor, starts: Tensor, num_items: int) -> "UnseenItems":
+        """Lines of items of length 1 from `keys` [n] as they were written, with a user's between
+        two `starts` [NUM_SPECIAL + U + 1]: nothing is computed, nothing copied."""
+        made = cls.__new__(cls)
+        made.passed = made.ends = None
+        made.total, made.keys, made.first = num_items, keys, starts[:-1]
+        made.lengths = num_items - starts.diff()
+        return made
 
     def to(self, device: torch.device) -> "UnseenItems":
         """Move the tensors to a device, in place."""
-        for name in ("passed", "first", "keys", "lengths"):
-            setattr(self, name, getattr(self, name).to(device))
-        self.ends = None if self.ends is None else self.ends.to(device)
+        for name in ("passed", "first", "keys", "lengths", "ends"):
+            value = getattr(self, name)
+            setattr(self, name, None if value is None else value.to(device))
         return self
 
     def at(self, users: Tensor, places: Tensor) -> Tensor:
@@ -77,7 +91,8 @@ class UnseenItems:
         places: int64, at least 0 and below `lengths[users]`.
         """
         seen_before = torch.searchsorted(self.keys, users * self.total + places, right=True)
-        reached = places + (self.passed[seen_before] - self.first[users])
+        passed = seen_before if self.passed is None else self.passed[seen_before]
+        reached = places + (passed - self.first[users])
         if self.ends is None:
             return reached + NUM_SPECIAL
         return torch.searchsorted(self.ends, reached, right=True)
@@ -86,24 +101,33 @@ class UnseenItems:
 class Negatives:
     """Draws items that users do not have in training; those of validation and test may come.
 
-    seen: the training items of each user; popularity: [N] int64, training interactions of each
-    item, at least 1.
+    count: K; unseen: what users lack.
 
     Raises:
         DataError: a user has every item, so there is nothing to draw.
     """
 
-    def __init__(self, settings: PreferenceSettings, seen: Histories, popularity: Tensor) -> None:
-        by_popularity = settings.negative_sampling == "popularity"
-        weights = F.pad(popularity, (NUM_SPECIAL, 0)) if by_popularity else None
-        self.count = settings.negatives
-        self.unseen = UnseenItems(seen, len(popularity), weights)
-        full = int((self.unseen.lengths == 0).sum())
+    def __init__(self, count: int, unseen: UnseenItems, num_items: int) -> None:
+        self.count, self.unseen = count, unseen
+        full = int((unseen.lengths == 0).sum())
         if full:
             raise DataError(
-                f"each user must lack one of the {len(popularity)} items at least, for negatives "
+                f"each user must lack one of the {num_items} items at least, for negatives "
                 f"are drawn from those: got {full} who have all in training"
             )
+
+    @classmethod
+    def of(cls, settings: PreferenceSettings, seen: Histories, popularity: Tensor) -> "Negatives":
+        """Draws as the settings say; seen: the training items of each user; popularity: [N] int64,
+        training interactions of each item, at least 1.
+
+        Raises:
+            DataError: as above.
+        """
+        by_popularity = settings.negative_sampling == "popularity"
+        weights = F.pad(popularity, (NUM_SPECIAL, 0)) if by_popularity else None
+        num_items = len(popularity)
+        return cls(settings.negatives, UnseenItems(seen, num_items, weights), num_items)
 
     def to(self, device: torch.device) -> "Negatives":
         """Move the tensors to a device, in place."""

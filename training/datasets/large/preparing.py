@@ -1,0 +1,101 @@
+"""The whole preparation: from a file to a folder, or to one sentence and nothing."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from cove.errors import DataError
+from training.datasets.interactions import InteractionFilter
+from training.datasets.large.holding_out import Parted, hold_out
+from training.datasets.large.numbering import Numbered, number_rows
+from training.datasets.large.selecting import core_of_parts, keep_first_pairs
+from training.datasets.large.source import open_source
+from training.datasets.large.writing import write_files
+from training.datasets.prepared import MANIFEST, PreparedManifest
+from training.datasets.stats import interaction_counts
+
+HELD_OUT_USERS = 20_000
+"""Users that are tested on where nobody says: a mean over so many is known to a hundredth of what
+lies between users, and ranking half a million items for each takes as long as a tenth of an epoch
+of a hundred million interactions; for five million users it would take a day."""
+
+
+def prepare_interactions(
+    path: Path,
+    output: Path,
+    filter: InteractionFilter,
+    held_out_users: int = HELD_OUT_USERS,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda stage: None,
+) -> PreparedManifest:
+    """Make a prepared folder of a file of interactions, which need not fit into memory.
+
+    tell: hears what is done next. Everything is first written to a folder beside `output`, which
+    needs about as much of the disk again, and renamed in the end.
+
+    Raises:
+        DataError: the file has something wrong, nothing is left of it, or the folder is there
+            already or cannot be written.
+        SettingsError: the filter bounds ratings, and the rows have none.
+    """
+    if output.exists():
+        raise DataError(f"{output} is there already: name another output")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as name:
+            made = Path(name, "prepared")
+            made.mkdir()
+            manifest = _prepare(path, made, Path(name), filter, held_out_users, seed, tell)
+            made.rename(output)
+    except OSError as error:
+        raise DataError(f"{output} cannot be written: {error.strerror or error}") from None
+    return manifest
+
+
+def _prepare(
+    path: Path,
+    folder: Path,
+    scratch: Path,
+    filter: InteractionFilter,
+    held_out_users: int,
+    seed: int,
+    tell: Callable[[str], None],
+) -> PreparedManifest:
+    tell(f"reading {path}")
+    source = open_source(path, filter, scratch)
+    tell("numbering users and items")
+    numbered = number_rows(source, filter.core, scratch / "parts")
+    tell(f"{len(numbered.users):,} users and {len(numbered.items):,} items: each pair once")
+    pairs = keep_first_pairs(numbered.parts, scratch / "pairs")
+    core = core_of_parts(pairs, (len(numbered.users), len(numbered.items)), filter.core, tell)
+    if not core.users.any():
+        raise DataError(f"{source.name}: no row is left after {filter}")
+    tell("holding out")
+    parted = hold_out(pairs, core, held_out_users, seed, source.name, scratch / "train")
+    tell("writing")
+    users = numbered.users.filter(pl.Series(core.users))
+    files = write_files(folder, scratch / "shards", parted, users, numbered.items)
+    manifest = PreparedManifest(
+        name=source.name,
+        source_sha256=source.sha256,
+        filter=filter,
+        held_out_users=held_out_users,
+        seed=seed,
+        counts=_counts(numbered, parted),
+        files=files,
+    )
+    (folder / MANIFEST).write_bytes(manifest.as_json())
+    return manifest
+
+
+def _counts(numbered: Numbered, parted: Parted) -> dict[str, int | float | None]:
+    interactions = int(parted.of_users.sum()) + len(parted.valid) + len(parted.test)
+    return interaction_counts(
+        len(parted.of_users),
+        parted.num_items,
+        interactions,
+        numbered.source_users,
+        numbered.source_items,
+    )
