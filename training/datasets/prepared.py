@@ -10,9 +10,9 @@ training, n training interactions, m held-out users, V = NUM_SPECIAL + U or N in
     tables.safetensors          small tables: see `Tables`
     user_ids.safetensors        the vocabularies, packed; so is item_ids.safetensors
 
-A shard is decoded when its turn comes: Parquet is encoded and cannot be mapped as it is, but is a
-fifth of the size, and decoding takes a thousandth of the time of training on it. What is looked up
-at random is mapped instead: seen.npy by numpy, the rest by safetensors.
+A shard is decoded when its turn comes: Parquet is encoded, so that it is small and any tool reads
+it, but cannot be mapped as it is. What is looked up at random is mapped: seen.npy by numpy, the
+rest by safetensors.
 """
 
 import hashlib

@@ -13,11 +13,12 @@ import torch
 
 from cove.errors import CoveError, DataError
 from cove.vocabulary import NUM_SPECIAL
-from training.datasets import InteractionFilter, load_interactions
+from training.datasets import InteractionData, InteractionFilter, load_interactions
 from training.datasets.large import holding_out, numbering, preparing
 from training.datasets.large.preparing import prepare_interactions
 from training.datasets.prepared import PreparedInteractions, is_prepared, open_prepared
 from training.datasets.stats import interaction_stats
+from training.datasets.writing import write_interactions
 from training.tasks.collaborative_filtering import CollaborativeFiltering, prepare_preferences
 from training.tasks.negatives import PreferenceSettings
 from training.tasks.sharded import prepare_sharded
@@ -103,6 +104,18 @@ def test_the_task_is_the_one_from_memory(
     same_task(one, other)
     # One shard: even the batches are the same, and the negatives in them.
     assert all(torch.equal(a, b) for a, b in zip(epoch(one), epoch(other), strict=True))
+
+
+@pytest.mark.slow
+def test_toys_prepared_is_toys_from_memory(
+    tmp_path: Path, data_folder: Callable[[str], Path]
+) -> None:
+    everything = InteractionFilter(core=0)
+    file = tmp_path / "toys.csv"
+    toys = load_interactions("toys", data_folder("toys"), everything)
+    assert isinstance(toys, InteractionData)
+    write_interactions(toys, file)
+    same_task(*both(file, InteractionFilter(core=5)))
 
 
 def test_several_shards_hold_every_interaction_once_in_an_order_that_changes(

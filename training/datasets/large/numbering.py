@@ -54,7 +54,7 @@ def number_rows(source: Source, least: int, folder: Path) -> Numbered:
 
 def spread(rows: pl.LazyFrame, key: str, folder: Path) -> list[Path]:
     """Write rows, as they come, to a folder for each value of a column of whole numbers; gives the
-    folders by that number, ascending."""
+    folders by that number, ascending. `PartitionBy` is unstable in Polars: this is its one use."""
     rows.sink_ipc(
         pl.PartitionBy(folder, key=key, include_key=False), mkdir=True, engine="streaming"
     )

@@ -17,9 +17,9 @@ from training.datasets.prepared import MANIFEST, PreparedManifest
 from training.datasets.stats import interaction_counts
 
 HELD_OUT_USERS = 20_000
-"""Users that are tested on where nobody says: a mean over so many is known to a hundredth of what
-lies between users, and ranking half a million items for each takes as long as a tenth of an epoch
-of a hundred million interactions; for five million users it would take a day."""
+"""Users that are tested on where nobody says: the error of a mean over so many is less than a
+hundredth of the spread between users. Half a million items scored for each, D = 64, are 1.3 TFLOP;
+for five million users they would be 320 in every epoch."""
 
 
 def prepare_interactions(
