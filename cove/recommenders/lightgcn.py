@@ -65,7 +65,8 @@ class LightGcn(ProductModel):
 
     def know_interactions(self, users: Tensor, items: Tensor) -> None:
         pairs = torch.stack([users, items]).to(self.interactions.device)
-        self.interactions = torch.unique(pairs, dim=1).int()
+        # In one piece, as a checkpoint takes it: `unique` gives a transposed view.
+        self.interactions = torch.unique(pairs, dim=1).int().contiguous()
         self._build_graph()
 
     def _build_graph(self) -> None:

@@ -97,3 +97,7 @@ def test_interactions_that_are_no_pairs_are_refused():
     state["interactions"] = torch.zeros(3, dtype=torch.int32)
     with pytest.raises(RuntimeError, match="interactions"):
         made.load_state_dict(state)
+
+
+def test_what_a_checkpoint_keeps_of_the_graph_lies_in_one_piece():
+    assert small().state_dict()["interactions"].is_contiguous()
