@@ -84,6 +84,7 @@ def write_checkpoint(
     together = _is_shared(tensors)
     if not (together or processes.first):
         return
+    tensors = {name: each.contiguous() for name, each in tensors.items()}  # safetensors wants that
     name = str(standing.progress["epoch"])
     scratch = path / f".{name}.tmp"
     with _in_a_sentence(f"the checkpoint {path} cannot be written"):

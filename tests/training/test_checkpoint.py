@@ -152,3 +152,12 @@ def test_an_interrupt_while_tensors_are_written_is_an_interrupt(
     monkeypatch.setattr("safetensors.torch.save", interrupted)
     with pytest.raises(KeyboardInterrupt):
         train(objective(), Scripted([0.1]), plan(tmp_path, epochs=1), Watcher())
+
+
+def test_a_tensor_in_pieces_is_kept_and_read_back(tmp_path: Path) -> None:
+    in_pieces = torch.arange(6.0).view(2, 3).T
+    standing = Standing("settings and data", "run", {"epoch": 1}, False, {})
+    write_checkpoint(tmp_path / "checkpoint", standing, {"weight": in_pieces})
+    found = {"weight": torch.zeros(3, 2).T.contiguous().T}
+    read_tensors(tmp_path / "checkpoint", standing, found)
+    assert found["weight"].tolist() == [[0, 3], [1, 4], [2, 5]]
