@@ -157,7 +157,9 @@ class Trainer:
             generator = torch.Generator().manual_seed(torch.initial_seed())
             self.recommender.start_epoch(2, 5)  # FANS' curriculum at its mean
             self.objective.train()
+            self.optimizer.start_epoch()
             yield from self.task.batches(self.job.batch, generator)
+            self.optimizer.end_epoch()
 
     def step(self) -> float:
         """One update, as in the loop; the loss."""
@@ -194,9 +196,11 @@ class Trainer:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """See `Answers`."""
+        self.optimizer.end_epoch()
         self.objective.eval()
         found = self.task.evaluate(self.recommender, split)
         self.objective.train()
+        self.optimizer.start_epoch()
         return {"score": found["auc" if self.job.task == CLICKS else "ndcg_at_10"]}
 
 

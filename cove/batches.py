@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from cove.vocabulary import PAD
+from cove.vocabulary import NUM_SPECIAL, PAD
 
 
 class ListBatch(NamedTuple):
@@ -77,6 +77,12 @@ def rows_of(batch: Batch, part: Part) -> Batch:
     if part.of == 1:
         return batch
     return type(batch)(*(part.rows(each) for each in batch))
+
+
+def distinct_entities(ids: Tensor) -> Tensor:
+    """The distinct entities among ids [...], ascending: [n] int64, special ids left out."""
+    distinct: Tensor = torch.unique(ids)
+    return distinct[distinct >= NUM_SPECIAL]
 
 
 def pad_lists(lists: Sequence[Sequence[int]]) -> Tensor:

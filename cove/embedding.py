@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cove.batches import WHOLE, Part
+from cove.batches import WHOLE, Part, distinct_entities
+from cove.folding import FoldedCodes
 from cove.quantization import CascadedQuantizer, FixedCodes, QuantizerSettings
 from cove.row_table import RowTable
 from cove.vocabulary import NUM_SPECIAL
@@ -30,9 +31,9 @@ class _Lookup(NamedTuple):
 
 
 class _FixedLookup(NamedTuple):
-    """What one lookup in a table with fixed codes read: its ids (None: the whole catalogue)."""
+    """What one lookup in a table with fixed codes read."""
 
-    ids: Tensor | None  # [...] int64
+    ids: Tensor  # [...] int64
     own: Tensor  # [..., D], z
     average: Tensor  # [..., D], z̄
 
@@ -43,8 +44,6 @@ class _FixedLookup(NamedTuple):
         asked[ids.flatten()] = 1
         asked[:NUM_SPECIAL] = 0
         asked /= asked.sum().clamp(min=1)
-        if self.ids is None:
-            return asked[NUM_SPECIAL:]
         read = self.ids.flatten()
         times = torch.zeros_like(asked).scatter_add_(
             0, read, torch.ones_like(read, dtype=asked.dtype)
@@ -78,6 +77,8 @@ class EntityEmbedding(RowTable):
         elif quantizer is not None:
             self.quantizer = CascadedQuantizer(quantizer, dimensions)
         self._looked_up: _Lookup | _FixedLookup | None = None
+        self.folded: FoldedCodes | None = None
+        """Fixed codes while they are folded into the table, in training."""
 
     @property
     def dimensions(self) -> int:
@@ -91,7 +92,7 @@ class EntityEmbedding(RowTable):
     def forward(self, ids: Tensor) -> Tensor:
         """Embeddings of ids: [...] int64 -> [..., D]."""
         quantizer = self._quantizes()
-        if quantizer is None:
+        if quantizer is None or self.folded is not None:
             return self.look_up(ids)
         if isinstance(quantizer, FixedCodes):
             own, average = self.look_up(ids), quantizer.averages((ids - NUM_SPECIAL).clamp(min=0))
@@ -106,15 +107,35 @@ class EntityEmbedding(RowTable):
         aware = own + quantizer.settings.alpha * average
         return F.embedding(place, torch.cat([self.look_up(special), aware]))
 
+    @property
+    def may_fold(self) -> bool:
+        """Whether its codes are fixed and do not move in every step; those of a row-sparse table
+        do, for a pass over it would cost more than they."""
+        quantizer = self.quantizer
+        seldom = isinstance(quantizer, FixedCodes) and quantizer.settings.update_interval > 1
+        return seldom and not self.sparse_gradients
+
+    def fold(self) -> None:
+        """Fold the codes into the table, where they may be: until `unfold`, `weight` holds z_c."""
+        quantizer = self._quantizes()
+        if isinstance(quantizer, FixedCodes) and self.may_fold and self.folded is None:
+            self.folded = FoldedCodes(self, quantizer)
+
+    def unfold(self) -> None:
+        """Let `weight` hold z again."""
+        if self.folded is not None:
+            self.folded.undo()
+            self.folded = None
+
     def all(self) -> Tensor:
         """Embeddings of the special ids and the whole catalogue, [NUM_SPECIAL + N, D]."""
         quantizer = self._quantizes()
-        if quantizer is None:
+        if quantizer is None or self.folded is not None:
             return self.whole()
         own = self.whole()[NUM_SPECIAL:]
         if isinstance(quantizer, FixedCodes):
             average = quantizer.averages(torch.arange(self.num_entities, device=own.device))
-            self._looked_up = _FixedLookup(None, own, average)
+            self._looked_up = None
         else:
             codes, average = quantizer(own)
             self._looked_up = _Lookup(None, own, codes)
@@ -132,7 +153,7 @@ class EntityEmbedding(RowTable):
             return self.weight.new_zeros(())
         if isinstance(quantizer, FixedCodes):
             return self._shrinkage(quantizer, ids, part)
-        distinct = self._distinct(ids)
+        distinct = distinct_entities(ids)
         entities = part.rows(distinct)
         if part.of == 1:
             looked_up = self._last_lookup()
@@ -149,21 +170,17 @@ class EntityEmbedding(RowTable):
         as the recommender's own."""
         if not quantizer.settings.shrinkage:
             return self.weight.new_zeros(())
+        if self.folded is not None:
+            return self.folded.shrinkage(ids, part)
         looked_up = self._looked_up
         if part.of == 1 and isinstance(looked_up, _FixedLookup):
             weights = looked_up.weights(ids, len(self.weight))
             return quantizer.shrinkage(looked_up.own, looked_up.average, weights)
-        distinct = self._distinct(ids)
+        distinct = distinct_entities(ids)
         entities = part.rows(distinct)
         weights = self.weight.new_full((len(entities),), 1 / max(1, len(distinct)))
         average = quantizer.averages(entities - NUM_SPECIAL)
         return quantizer.shrinkage(self.look_up(entities), average, weights)
-
-    @staticmethod
-    def _distinct(ids: Tensor) -> Tensor:
-        """The distinct entities among ids, ascending."""
-        distinct: Tensor = torch.unique(ids)
-        return distinct[distinct >= NUM_SPECIAL]
 
     def codes_in_step(self, ids: Tensor) -> Tensor:
         """Codes [M, H] that the last lookup gave the entities `ids`, [M] int64."""

@@ -44,6 +44,9 @@ class QuantizerSettings(BaseModel):
     shrinkage: float = Field(default=0.0, ge=0)
     """λ of fixed codes' own loss, in Eq. 6's place: mean of λ/2 (‖z‖² + ‖z̄‖²). What is shared
     pays once for all who share it, so that an entity seldom seen stays near its code."""
+    update_interval: int = Field(default=1, ge=1)
+    """K: in training fixed codes move, and λ is paid (K times as much), once in K steps: see
+    `cove.folding`. Those of row-sparse tables do so in every step."""
     initialization: Literal["sample", "normal", "kmeans"] = "kmeans"
     """Codebooks from the embeddings of random entities, from a normal distribution at the
     embeddings' scale (the paper's random start), or by k-means on the embeddings after
@@ -66,6 +69,11 @@ class QuantizerSettings(BaseModel):
             raise ValueError(
                 "averaged_levels is for fixed codes (assignment=cooccurrence); nearest codes "
                 "average all levels (Eq. 3)"
+            )
+        if self.update_interval > 1:
+            raise ValueError(
+                "update_interval is for fixed codes (assignment=cooccurrence); nearest codes move "
+                "in every step"
             )
         return self
 
@@ -340,14 +348,27 @@ class FixedCodes(CascadedQuantizer):
         """Nothing: Eq. 6 does not apply."""
         return vectors.new_zeros(())
 
+    def fine_averages(self) -> Tensor:
+        """z̄ of every code of level 1, [v¹, D]."""
+        (finest, *coarser), codes = self.codebooks, None
+        levels = [finest]
+        for parent, book in zip(self.parents(), coarser, strict=False):
+            codes = parent if codes is None else parent[codes]
+            levels.append(F.embedding(codes, book))
+        return torch.stack(levels).mean(dim=0) if coarser else finest
+
     def averages(self, entities: Tensor) -> Tensor:
         """z̄ of entities, [...] int64 from 0: [..., D]."""
-        codes = F.embedding(entities, self.fixed[:, None]).squeeze(-1)
-        levels = [F.embedding(codes, self.codebooks[0])]
-        for parent, book in zip(self.parents(), list(self.codebooks)[1:], strict=False):
-            codes = parent[codes]
-            levels.append(F.embedding(codes, book))
-        return torch.stack(levels).mean(dim=0) if len(levels) > 1 else levels[0]
+        return F.embedding(self.fixed[entities], self.fine_averages())
+
+    @torch.no_grad()
+    def add_gradient(self, of_averages: Tensor) -> None:
+        """Add to the codebooks' gradients what follows from that of `fine_averages`."""
+        share = of_averages / len(self.codebooks)
+        for level, book in enumerate(self.codebooks):
+            if level:
+                share = torch.zeros_like(book).index_add_(0, self.parents()[level - 1], share)
+            book.grad = share if book.grad is None else book.grad + share
 
     def shrinkage(self, own: Tensor, average: Tensor, weights: Tensor) -> Tensor:
         """The sum over looked-up rows of weight · λ/2 (‖z‖² + ‖z̄‖²).

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 class Shards(Protocol):
     """Knows which process holds which rows of a table."""
 
+    @property
+    def first_row(self) -> int:
+        """The first of those that this process holds; they lie together."""
+
     def look_up(self, own_rows: Tensor, ids: Tensor, sparse: bool) -> Tensor:
         """Rows [..., D] of ids [...] int64, wherever they lie, with gradients to where they lie.
 

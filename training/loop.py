@@ -121,6 +121,7 @@ def _train_epoch(
     if _start_codes(objective, plan, epoch):
         progress.best, progress.best_epoch = -math.inf, epoch  # weights without codes are no result
     objective.train()
+    optimizer.start_epoch()
     losses, revived = EpochLosses(settings.learning_rate, epoch + 1), 0
     batches = processes.batches(task.batches(settings.batch_size, generator))
     for steps, batch in enumerate(batches, start=1):
@@ -129,6 +130,7 @@ def _train_epoch(
         losses.add(train_step(objective, optimizer, batch, processes))
         revived += revive(recommender, steps, processes)
         watcher.step(epoch + 1, steps, losses.last)
+    optimizer.end_epoch()
     objective.eval()
     values = losses.means()
     with whole_tables(recommender):

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Literal
 
 import torch
@@ -12,6 +13,7 @@ from cove.errors import SettingsError
 from cove.recommenders import Recommender
 from cove.row_table import RowTable
 from training.parallel import ALONE, Processes
+from training.seldom_moved import seldom_moved
 
 _LARGE_TABLE = 50_000
 """Rows from which a table is updated row by row: below, dense Adam is as fast."""
@@ -48,10 +50,12 @@ class TrainingSettings(BaseModel):
 
 
 class Optimizer:
-    """Adam over all parameters; tables with row-sparse gradients have a row-sparse Adam.
+    """Adam over all parameters; tables with row-sparse gradients have a row-sparse Adam, and codes
+    that do not move in every step (`QuantizerSettings.update_interval`) one of their own.
 
     Gradients are those of all processes together; a lookup in a sharded table sends them to the
-    process that has the row, which alone updates it.
+    process that has the row, which alone updates it. Steps are taken between `start_epoch` and
+    `end_epoch`.
     """
 
     def __init__(
@@ -65,8 +69,9 @@ class Optimizer:
                 "weight_decay touches every row, row_sparse does not: set weight_decay=0 or "
                 f"row_sparse=never (got weight_decay={settings.weight_decay})"
             )
-        sparse = {id(weight) for weight in self.sparse}
-        self.dense = [each for each in parameters.parameters() if id(each) not in sparse]
+        self.seldom = [] if settings.weight_decay else seldom_moved(tables)
+        apart = {id(each) for each in chain(self.sparse, *(one.codebooks for one in self.seldom))}
+        self.dense = [each for each in parameters.parameters() if id(each) not in apart]
         self.sharded = {id(each.weight) for each in tables if each.shards is not None}
         self.names = dict(parameters.named_parameters())
         self.parts: list[torch.optim.Optimizer] = []
@@ -85,6 +90,18 @@ class Optimizer:
         for part in self.parts:
             for group in part.param_groups:
                 group["lr"] = rate
+        for one in self.seldom:
+            one.learning_rate = rate
+
+    def start_epoch(self) -> None:
+        """Fold codes that do not move in every step into their tables."""
+        for one in self.seldom:
+            one.entity.fold()
+
+    def end_epoch(self) -> None:
+        """Move them for the last time, and unfold them."""
+        for one in self.seldom:
+            one.end_epoch(self._first_moments(one.entity.weight), self.processes)
 
     def step(self, loss: Tensor) -> None:
         """One update."""
@@ -95,6 +112,12 @@ class Optimizer:
         self._clip()
         for part in self.parts:
             part.step()
+        for one in self.seldom:
+            one.after_step(self._first_moments(one.entity.weight), self.processes)
+
+    def _first_moments(self, table: Tensor) -> Any:
+        """What Adam remembers of a dense table's gradients; None before its first step."""
+        return self.parts[0].state[table].get("exp_avg")
 
     def _not_sharded(self, weights: list[Tensor]) -> list[Tensor]:
         return [each for each in weights if id(each) not in self.sharded]
@@ -142,7 +165,8 @@ class Optimizer:
 
     def _states(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """What Adam keeps of each parameter, by name; made here before its first gradient."""
-        owners = {id(each): part for part in self.parts for each in part.param_groups[0]["params"]}
+        parts = (*self.parts, *(one.adam for one in self.seldom))
+        owners = {id(each): part for part in parts for each in part.param_groups[0]["params"]}
         for name, parameter in self.names.items():
             part = owners[id(parameter)]
             state = part.state[parameter]

@@ -27,6 +27,7 @@ _LATER_FIELDS: dict[str, Any] = {
     "linear_regularization": 50.0,
     "shrinkage": 0.0,
     "averaged_levels": 0,
+    "update_interval": 1,
 }
 """Settings that came after the first artifacts: at these values they leave fingerprints alone."""
 

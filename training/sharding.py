@@ -35,6 +35,11 @@ class RowShards:
         """Rows of every process but the last."""
         return -(-self.num_rows // self.processes.size)
 
+    @property
+    def first_row(self) -> int:
+        """See `cove.row_table.Shards`."""
+        return self.processes.rank * self.rows_each
+
     def look_up(self, own_rows: Tensor, ids: Tensor, sparse: bool) -> Tensor:
         """See `cove.row_table.Shards`."""
         wanted, processes = ids.flatten(), self.processes
@@ -43,7 +48,7 @@ class RowShards:
         asked = torch.bincount(owners, minlength=processes.size)
         to_ask, to_give = asked.tolist(), processes.exchange_evenly(asked).tolist()
         asked_for = processes.exchange(wanted[order], to_ask, to_give)
-        given = F.embedding(asked_for - processes.rank * self.rows_each, own_rows, sparse=sparse)
+        given = F.embedding(asked_for - self.first_row, own_rows, sparse=sparse)
         found = processes.exchange(given, to_give, to_ask)
         rows = torch.zeros_like(found).index_copy(0, order, found)
         return rows.view(*ids.shape, rows.shape[1])

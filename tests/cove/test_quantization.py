@@ -259,6 +259,22 @@ def test_nearest_codes_take_no_shrinkage():
         QuantizerSettings(code_sizes=(3,), shrinkage=0.1)
 
 
+def test_nearest_codes_move_in_every_step():
+    with pytest.raises(ValidationError, match="update_interval is for fixed codes"):
+        QuantizerSettings(code_sizes=(3,), update_interval=2)
+
+
+def test_a_gradient_of_averages_is_shared_out_to_all_levels():
+    made = FixedCodes(QuantizerSettings(code_sizes=(3, 2), assignment="random"), 2, 6)
+    made.initialize(torch.randn(6, 2), 0)
+    slopes = torch.randn(3, 2)
+    (made.fine_averages() * slopes).sum().backward()
+    expected = [2 * book.grad for book in made.codebooks]
+    made.add_gradient(slopes)
+    for book, gradient in zip(made.codebooks, expected, strict=True):
+        torch.testing.assert_close(book.grad, gradient)
+
+
 def test_codes_from_cooccurrence_start_at_once_at_the_embeddings_scale():
     settings = QuantizerSettings(code_sizes=(500,), assignment="cooccurrence")
     made = FixedCodes(settings, 8, 1000)

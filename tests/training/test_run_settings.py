@@ -106,7 +106,7 @@ def test_cove_has_fixed_codes_from_cooccurrence_unless_another_form_is_asked_for
     made = resolve(recommender, "aotm", (), 0, {}).quantizer
     assert made is not None
     assert (made.assignment, made.averaged_levels, made.alpha) == ("cooccurrence", 1, 1.0)
-    assert (made.shrinkage > 0) == (recommender == "bprmf")
+    assert (made.shrinkage > 0) == (made.update_interval > 1) == (recommender == "bprmf")
     evolving = resolve(recommender, "aotm", (9,), 0, {"form": "evolving"}).quantizer
     assert evolving == QuantizerSettings(code_sizes=(9,))
     assert resolve(recommender, "aotm", (9,), 0, {"assignment": "nearest"}).quantizer == evolving
