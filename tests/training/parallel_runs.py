@@ -48,11 +48,13 @@ FORMS: dict[str, dict[str, object]] = {
     "default": {"form": "default"},
     "evolving": {"form": "evolving", "initialization": "normal", "revival_interval": 2},
 }
+SELDOM: dict[str, dict[str, object]] = {"seldom": {"form": "default", "update_interval": 4}}
+"""Codes that move within an epoch of six steps, and at its end."""
 PLAIN: dict[str, dict[str, object]] = {"dense": {}, "rows": {"row_sparse": "always"}}
 """Without COVE: all rows are updated in every step, or those of the batch alone."""
 RUNS = {
     **{("sasrec", form): LISTS for form in FORMS},
-    **{("bprmf", form): PREFERENCES for form in (FORMS | PLAIN)},
+    **{("bprmf", form): PREFERENCES for form in (FORMS | SELDOM | PLAIN)},
     **{("deepfm", form): CLICKS for form in FORMS},
     ("neumf", "default"): PREFERENCES | STILL,
 }
@@ -73,9 +75,9 @@ def settings_of(recommender: str, form: str, folder: Path) -> RunSettings:
     }  # fmt: skip
     kind = {"sasrec": "lists", "deepfm": "clicks"}.get(recommender, "interactions")
     form = form.removesuffix(SHARDED)
-    sizes = (12, 4) if form in FORMS else None
+    sizes = None if form in PLAIN else (12, 4)
     users = None if recommender == "sasrec" else sizes
-    values |= (FORMS | PLAIN)[form]
+    values |= (FORMS | SELDOM | PLAIN)[form]
     return resolve(
         recommender, str(folder / f"{kind}.csv"), sizes, 0, values, user_code_sizes=users
     )

@@ -89,8 +89,9 @@ def control_rows() -> list[Row]:
 
 
 def _default(name: str) -> dict[str, Any]:
+    """The form, but for codes that move in every step, as in the runs whose results are there."""
     shrinkage = {"shrinkage": SHRINKAGE[name]} if name in SHRINKAGE else {}
-    return {"form": "default"} | shrinkage
+    return {"form": "default", "update_interval": 1} | shrinkage
 
 
 def _with_cove(
