@@ -12,7 +12,7 @@ first, lie in this process; v codes of level 1, D dimensions.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +22,12 @@ from cove.batches import Part, distinct_entities
 from cove.quantization import FixedCodes
 from cove.row_table import RowTable
 from cove.vocabulary import NUM_SPECIAL
+
+FIRST_MEMORY = 0.9
+"""β₁ of Adam on the table."""
+_PAYMENTS = 4
+"""How often shrinkage is paid between two moves: paid at once it would be so large beside the
+gradient of a step that Adam's second moments would remember little else."""
 
 
 class FoldedCodes:
@@ -37,8 +43,10 @@ class FoldedCodes:
         self._members = self._codes.argsort(stable=True)  # [N], those of code 0, then of code 1, …
         counts = torch.bincount(self._codes, minlength=size)
         self._starts = F.pad(counts.cumsum(0), (1, 0))  # [v + 1], where each code's begin
-        self._of_shrinkage = table.weight.new_zeros(size, table.weight.shape[1])  # for z̄ by code
-        self._steps = 0
+        self._first = first
+        self._owed: list[_Payment] = []
+        self._paid: list[_Payment] = []  # since the codes moved
+        self.steps = 0
         self._add(self._vectors())
 
     @torch.no_grad()
@@ -68,57 +76,88 @@ class FoldedCodes:
         sum_up: adds up over all processes, in place: each knows its part of the shrinkage, and of
         a sharded table its rows.
         """
-        of_entities = first_moments[self._specials :]
+        own, of_entities = self._of_payments(steps), first_moments[self._specials :]
         gradient = F.embedding_bag(
             self._members, of_entities, self._starts, mode="sum", include_last_offset=True
         )
         gradient.mul_(steps * self.quantizer.settings.alpha)
         if self.table.shards is None:
-            sum_up(self._of_shrinkage)
-            gradient += self._of_shrinkage
+            gradient += sum_up(own)
         else:
-            gradient += self._of_shrinkage
-            sum_up(gradient)
-        self._of_shrinkage.zero_()
+            gradient = sum_up(gradient.add_(own))
         self.quantizer.add_gradient(gradient)
 
+    def _of_payments(self, steps: int) -> Tensor:
+        """The gradient of z̄ by code [v, D] that shrinkage had in so many steps: that of z̄ itself,
+        less what the table's moments remember of that of z."""
+        found = self.table.weight.new_zeros(len(self._starts) - 1, self.table.weight.shape[1])
+        for each in self._paid:
+            remembered = (1 - FIRST_MEMORY) * FIRST_MEMORY ** (self.steps - each.step) * steps
+            share = remembered * self.quantizer.settings.alpha
+            found.index_add_(0, each.codes, torch.sub(each.of_average, each.of_own, alpha=share))
+        self._paid.clear()
+        return found
+
     def shrinkage(self, ids: Tensor, part: Part) -> Tensor:
-        """Once in K steps K times the shrinkage of the distinct entities among a batch's ids [...],
-        or of a part of them; else 0. Each step asks once."""
-        settings, self._steps = self.quantizer.settings, self._steps + 1
-        if (self._steps - 1) % settings.update_interval:
+        """Once in K / 4 steps K / 4 times the shrinkage of the distinct entities among a batch's ids
+        [...]: of those that are a process's part, or of a sharded table in it. Else 0. Each step
+        asks once."""
+        settings, self.steps = self.quantizer.settings, self.steps + 1
+        times = max(1, settings.update_interval // _PAYMENTS)
+        if (self.steps - 1) % times:
             return self.table.weight.new_zeros(())
         distinct = distinct_entities(ids)
-        entities = part.rows(distinct)
-        weight = settings.update_interval * settings.shrinkage / max(1, len(distinct))
-        codes = self.quantizer.fixed[entities - NUM_SPECIAL]
-        average = F.embedding(codes, self.quantizer.fine_averages().detach())
-        if self.table.shards is None:  # a few rows beside all of the loss's
-            aware = F.embedding(entities, self.table.weight, sparse=True)
-        else:
-            aware = self.table.look_up(entities)
-
-        def hear(slope: Tensor) -> None:
-            self._of_shrinkage.index_add_(0, codes, average * slope)
-
-        loss: Tensor = _Shrinkage.apply(aware, average, settings.alpha, weight, hear)  # type: ignore[no-untyped-call]
+        weight = times * settings.shrinkage / max(1, len(distinct))
+        rows = part.rows(distinct) - self._first
+        if self.table.shards is not None:
+            rows = distinct - self._first
+            rows = rows[(rows >= 0) & (rows < len(self.table.weight))]
+        codes = self.quantizer.fixed[rows + (self._first - NUM_SPECIAL)]
+        loss: Tensor = _Shrinkage.apply(self.table.weight, self, rows, codes, weight)  # type: ignore[no-untyped-call]
         return loss
+
+    def owe(self, payment: "_Payment") -> None:
+        """Hear of a gradient that `pay` is to add."""
+        self._owed.append(payment)
+
+    @torch.no_grad()
+    def pay(self) -> None:
+        """Add the gradient of shrinkage to that of the table, behind a backward pass: autograd
+        would pass over the whole table for the few rows."""
+        for each in self._owed:
+            gradient = self.table.weight.grad
+            if gradient is None:
+                gradient = self.table.weight.grad = torch.zeros_like(self.table.weight)
+            gradient.index_add_(0, each.rows, each.of_own)
+        self._paid += self._owed
+        self._owed.clear()
+
+
+class _Payment(NamedTuple):
+    """The gradient of shrinkage of n entities in a step, D dimensions."""
+
+    step: int
+    rows: Tensor  # [n], of the table in this process
+    codes: Tensor  # [n], on level 1
+    of_own: Tensor  # [n, D], of z
+    of_average: Tensor  # [n, D], of z̄
 
 
 class _Shrinkage(torch.autograd.Function):
-    """Σ w/2 (‖z‖² + ‖z̄‖²) with z = z_c − α z̄; `hear` is told w ∂/∂loss, for the gradient of z̄."""
+    """Σ w/2 (‖z‖² + ‖z̄‖²), with z = z_c − α z̄; its gradient is owed."""
 
     @staticmethod
     def forward(
-        ctx: Any, aware: Tensor, average: Tensor, alpha: float, weight: float, hear: Any
+        ctx: Any, table: Tensor, folded: FoldedCodes, rows: Tensor, codes: Tensor, weight: float
     ) -> Tensor:
-        own = torch.sub(aware, average, alpha=alpha)
-        ctx.save_for_backward(own)
-        ctx.weight, ctx.hear = weight, hear
+        average = F.embedding(codes, folded.quantizer.fine_averages())
+        own = F.embedding(rows, table).sub_(average, alpha=folded.quantizer.settings.alpha)
+        ctx.folded, ctx.weight, ctx.kept = folded, weight, (rows, codes, own, average)
         return (own.square().sum() + average.square().sum()) * (weight / 2)
 
     @staticmethod
-    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor | None, ...]:
-        (own,), slope = ctx.saved_tensors, ctx.weight * upstream[0]
-        ctx.hear(slope)
-        return own * slope, None, None, None, None
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[None, ...]:
+        (rows, codes, own, average), slope = ctx.kept, ctx.weight * upstream[0]
+        step = ctx.folded.steps
+        ctx.folded.owe(_Payment(step, rows, codes, own * slope, average * slope))
+        return None, None, None, None, None

@@ -45,8 +45,8 @@ class QuantizerSettings(BaseModel):
     """λ of fixed codes' own loss, in Eq. 6's place: mean of λ/2 (‖z‖² + ‖z̄‖²). What is shared
     pays once for all who share it, so that an entity seldom seen stays near its code."""
     update_interval: int = Field(default=1, ge=1)
-    """K: in training fixed codes move, and λ is paid (K times as much), once in K steps: see
-    `cove.folding`. Those of row-sparse tables do so in every step."""
+    """K: in training fixed codes move once in K steps, and λ is paid once in K / 4 (K / 4 times as
+    much): see `cove.folding`. Those of row-sparse tables do so in every step."""
     initialization: Literal["sample", "normal", "kmeans"] = "kmeans"
     """Codebooks from the embeddings of random entities, from a normal distribution at the
     embeddings' scale (the paper's random start), or by k-means on the embeddings after

@@ -108,6 +108,8 @@ class Optimizer:
         for part in self.parts:
             part.zero_grad(set_to_none=True)
         loss.backward()
+        for one in self.seldom:
+            one.pay()
         self.processes.sum_gradients(*map(self._not_sharded, (self.dense, self.sparse)))
         self._clip()
         for part in self.parts:

@@ -28,6 +28,11 @@ class SeldomMoved:
         betas = (0.0, 0.999**self.interval)  # what it is given is a first moment already
         self.adam = torch.optim.Adam(self.codebooks, betas=betas, fused=True)
 
+    def pay(self) -> None:
+        """Add the gradient of shrinkage to that of the table, after a backward pass."""
+        assert self.entity.folded is not None
+        self.entity.folded.pay()
+
     def after_step(self, first_moments: Tensor, processes: Processes) -> None:
         """Move, where it is time to; first_moments: those of the table's rows in this process."""
         self._steps += 1

@@ -48,7 +48,7 @@ FORMS: dict[str, dict[str, object]] = {
     "default": {"form": "default"},
     "evolving": {"form": "evolving", "initialization": "normal", "revival_interval": 2},
 }
-SELDOM: dict[str, dict[str, object]] = {"seldom": {"form": "default", "update_interval": 4}}
+SELDOM: dict[str, dict[str, object]] = {"seldom": {"form": "default", "update_interval": 8}}
 """Codes that move within an epoch of six steps, and at its end."""
 PLAIN: dict[str, dict[str, object]] = {"dense": {}, "rows": {"row_sparse": "always"}}
 """Without COVE: all rows are updated in every step, or those of the batch alone."""
