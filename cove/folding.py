@@ -99,9 +99,9 @@ class FoldedCodes:
         return found
 
     def shrinkage(self, ids: Tensor, part: Part) -> Tensor:
-        """Once in K / 4 steps K / 4 times the shrinkage of the distinct entities among a batch's ids
-        [...]: of those that are a process's part, or of a sharded table in it. Else 0. Each step
-        asks once."""
+        """Once in K / 4 steps K / 4 times the shrinkage of the distinct entities among a batch's
+        ids [...]: of those that are a process's part, or of a sharded table in it. Else 0. Each
+        step asks once."""
         settings, self.steps = self.quantizer.settings, self.steps + 1
         times = max(1, settings.update_interval // _PAYMENTS)
         if (self.steps - 1) % times:
