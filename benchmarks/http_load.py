@@ -11,6 +11,9 @@ from itertools import cycle, islice
 
 import uvloop
 
+MOST_CONNECTIONS = 256
+"""Of an open loop: more calls than that do not pile up at the server."""
+
 
 @dataclass
 class Load:
@@ -140,7 +143,7 @@ def open_loop(port: int, path: str, bodies: Sequence[dict], seconds: float, rate
 
     async def run() -> None:
         free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()  # what is idle is closed
-        for _ in range(256):
+        for _ in range(MOST_CONNECTIONS):
             connection = Connection(port)
             await connection.open()
             free.put_nowait(connection)

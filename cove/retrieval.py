@@ -13,7 +13,7 @@ from cove.vocabulary import NUM_SPECIAL, PAD
 
 _BLOCK = 64
 """Items whose maximum stands for them at first."""
-_FEWEST_SCORES = 1 << 18
+_FEWEST_SCORES = 1 << 16
 """Below it `topk` alone is as fast: see `benchmarks/top_items.py`."""
 
 

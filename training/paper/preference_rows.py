@@ -13,7 +13,8 @@ _TRAINING: dict[str, Any] = {"batch_size": 1024, "learning_rate": 0.003, "patien
 0.003 had .0351."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "bprmf": _TRAINING | {"epochs": 60, "patience": 20, "regularization": 0.03},
-    "neumf": _TRAINING | {"epochs": 12, "validation_users": 2000},
+    "neumf": _TRAINING
+    | {"epochs": 16, "patience": 5, "negatives": 8, "dropout": 0.5, "validation_users": 3000},
     "cfkg": _TRAINING | {"epochs": 30},
     "lightgcn": _TRAINING | {"epochs": 30},
     "bprmf_softmax": _TRAINING | {"epochs": 30, "loss": "softmax"},
