@@ -94,7 +94,7 @@ class FoldedCodes:
         for each in self._paid:
             remembered = (1 - FIRST_MEMORY) * FIRST_MEMORY ** (self.steps - each.step) * steps
             share = remembered * self.quantizer.settings.alpha
-            found.index_add_(0, each.codes, torch.sub(each.of_average, each.of_own, alpha=share))
+            found.index_add_(0, each.codes, each.of_average.sub_(each.of_own, alpha=share))
         self._paid.clear()
         return found
 
@@ -153,11 +153,12 @@ class _Shrinkage(torch.autograd.Function):
         average = F.embedding(codes, folded.quantizer.fine_averages())
         own = F.embedding(rows, table).sub_(average, alpha=folded.quantizer.settings.alpha)
         ctx.folded, ctx.weight, ctx.kept = folded, weight, (rows, codes, own, average)
-        return (own.square().sum() + average.square().sum()) * (weight / 2)
+        squares = [torch.dot(each.view(-1), each.view(-1)) for each in (own, average)]
+        return (squares[0] + squares[1]) * (weight / 2)
 
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[None, ...]:
         (rows, codes, own, average), slope = ctx.kept, ctx.weight * upstream[0]
-        step = ctx.folded.steps
-        ctx.folded.owe(_Payment(step, rows, codes, own * slope, average * slope))
+        payment = _Payment(ctx.folded.steps, rows, codes, own.mul_(slope), average.mul_(slope))
+        ctx.folded.owe(payment)
         return None, None, None, None, None
