@@ -167,7 +167,7 @@ TABLE_3 = Table(
         "`loss=softmax` is no recommender of the paper: the same scores as cosines, and a softmax "
         "among all negatives of the batch in place of one negative.",
         "What was tuned was tuned in validation. Weights are those of the epoch with the best "
-        "NDCG@10 among all items in validation (NeuMF: on 2,000 users).",
+        "NDCG@10 among all items in validation (NeuMF: on 3,000 users).",
     ),
     paper_title="The paper's own Table 3",
     paper_note="Its filters and splits are not known: for reference beside Table B only.",
