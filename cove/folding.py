@@ -108,8 +108,9 @@ class FoldedCodes:
             return self.table.weight.new_zeros(())
         distinct = distinct_entities(ids)
         weight = times * settings.shrinkage / max(1, len(distinct))
-        rows = part.rows(distinct) - self._first
-        if self.table.shards is not None:
+        if self.table.shards is None:
+            rows = part.rows(distinct)
+        else:
             rows = distinct - self._first
             rows = rows[(rows >= 0) & (rows < len(self.table.weight))]
         codes = self.quantizer.fixed[rows + (self._first - NUM_SPECIAL)]
