@@ -151,10 +151,8 @@ def _write_preferences(task: CollaborativeFiltering, folder: Path) -> None:
 class _Facts:
     """Hears what a recommender would hear before training."""
 
+    hears_interactions = False
     triples: tuple[Tensor, Tensor, Tensor] | None = None
-
-    def know_interactions(self, users: Tensor, items: Tensor) -> None:
-        """Nothing to keep."""
 
     def know_facts(self, heads: Tensor, relations: Tensor, tails: Tensor, _: int) -> None:
         """Keep the facts."""
