@@ -20,7 +20,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "bprmf_softmax": _TRAINING | {"epochs": 30, "loss": "softmax"},
     "lightgcn_softmax": _TRAINING | {"epochs": 15, "loss": "softmax"},
 }
-"""Each recommender's own settings; a row and its base differ in COVE only."""
+"""Each recommender's own settings; a row and its base differ in COVE only. NeuMF on `toys`, seed 0,
+in validation: .0069 with one negative at 0.001; with dropout at 0.003 .0255 with four, .0271 with
+eight, .0234 with four at 0.006."""
 
 _BASELINES = {
     "most_popular_item": "Most popular",
