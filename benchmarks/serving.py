@@ -137,7 +137,7 @@ def soak(name: str, num_items: int, arguments: argparse.Namespace) -> None:
         with server(Path(folder), arguments.port) as process:
             load, _ = loaded(process, arguments.port, "/complete-list", ones, 10, CONNECTIONS)
             rate = 0.7 * load.rate
-            loaded(process, arguments.port, "/complete-list", ones, 5, MOST_CONNECTIONS)
+            closed_loop(arguments.port, "/complete-list", ones, 5, MOST_CONNECTIONS)
             open_loop(arguments.port, "/complete-list", ones, min(30.0, arguments.soak), rate)
             before = process.memory_info().rss
             found = open_loop(arguments.port, "/complete-list", ones, arguments.soak, rate)

@@ -23,7 +23,7 @@ from cove.quantization import FixedCodes
 from cove.row_table import RowTable
 from cove.vocabulary import NUM_SPECIAL
 
-FIRST_MEMORY = 0.9
+_FIRST_MEMORY = 0.9
 """β₁ of Adam on the table."""
 _PAYMENTS = 4
 """How often shrinkage is paid between two moves: paid at once it would be so large beside the
@@ -92,7 +92,7 @@ class FoldedCodes:
         less what the table's moments remember of that of z."""
         found = self.table.weight.new_zeros(len(self._starts) - 1, self.table.weight.shape[1])
         for each in self._paid:
-            remembered = (1 - FIRST_MEMORY) * FIRST_MEMORY ** (self.steps - each.step) * steps
+            remembered = (1 - _FIRST_MEMORY) * _FIRST_MEMORY ** (self.steps - each.step) * steps
             share = remembered * self.quantizer.settings.alpha
             found.index_add_(0, each.codes, each.of_average.sub_(each.of_own, alpha=share))
         self._paid.clear()

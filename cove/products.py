@@ -26,9 +26,9 @@ class Products(NamedTuple):
     table: Tensor  # [NUM_SPECIAL + N, D]
     bias: Tensor  # [N]
 
-    def all(self) -> Tensor:
-        """Every score, [M, N]."""
-        return torch.addmm(self.bias, self.states, self.table[NUM_SPECIAL:].t())
+    def all(self, out: Tensor | None = None) -> Tensor:
+        """Every score, [M, N]; without gradients into `out`, where that is given."""
+        return torch.addmm(self.bias, self.states, self.table[NUM_SPECIAL:].t(), out=out)
 
     def of(self, candidates: Tensor) -> Tensor:
         """The scores of `candidates` [M, C], indices of items."""
@@ -87,8 +87,7 @@ class _Scratch(threading.local):
         if self._values.numel() < size:
             with torch.inference_mode(False):  # what inference mode allocates, it alone may change
                 self._values = torch.empty(size)
-        found = self._values[:size].view(len(states), len(bias))
-        return torch.addmm(bias, states, table[NUM_SPECIAL:].t(), out=found)
+        return products.all(self._values[:size].view(len(states), len(bias)))
 
 
 _SCRATCH = _Scratch()

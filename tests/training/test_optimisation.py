@@ -8,6 +8,7 @@ from cove.embedding import EntityEmbedding
 from cove.errors import SettingsError
 from cove.quantization import QuantizerSettings
 from cove.recommenders import build_recommender
+from tests.training.worlds import TAKE_WHOLE_TABLES
 from training.optimisation import Optimizer, TrainingSettings, choose_sparse_tables
 
 
@@ -122,9 +123,7 @@ def test_tables_are_row_sparse_by_their_size_or_by_the_setting() -> None:
     assert found == {"auto": [True, False], "always": [True, True], "never": [False, False]}
 
 
-@pytest.mark.parametrize(
-    ("name", "values"), [("bag", {}), ("lightgcn", {}), ("sasrec", {"heads": 2, "loss": "softmax"})]
-)
+@pytest.mark.parametrize(("name", "values"), TAKE_WHOLE_TABLES)
 def test_what_takes_the_whole_table_in_a_step_is_always_dense(
     name: str, values: dict[str, object]
 ) -> None:

@@ -11,6 +11,7 @@ from cove.recommenders import build_recommender
 from cove.row_table import RowTable
 from tests.training.parallel_runs import bytes_held
 from tests.training.torchrun import WORKER, torchrun
+from tests.training.worlds import TAKE_WHOLE_TABLES
 from training.optimisation import TrainingSettings
 from training.parallel import ALONE, Processes
 from training.sharding import RowShards, check_sharding, shard_tables
@@ -59,9 +60,7 @@ def test_three_processes_hold_a_third_of_the_tables_gradients_and_moments_each(
     assert [each["bytes"] / alone for each in seen] == pytest.approx([1 / 3] * 3, rel=0.01)
 
 
-@pytest.mark.parametrize(
-    ("name", "values"), [("bag", {}), ("lightgcn", {}), ("sasrec", {"heads": 2, "loss": "softmax"})]
-)
+@pytest.mark.parametrize(("name", "values"), TAKE_WHOLE_TABLES)
 def test_what_takes_the_whole_table_in_a_step_is_not_sharded(
     name: str, values: dict[str, object]
 ) -> None:

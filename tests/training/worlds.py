@@ -20,6 +20,10 @@ SMALL = {
 OPTIONS = [part for name, value in SMALL.items() for part in ("--set", f"{name}={value}")]
 """The same for the command line."""
 CODE_SIZES = (12, 4)
+TAKE_WHOLE_TABLES: list[tuple[str, dict[str, Any]]] = [
+    ("bag", {}), ("lightgcn", {}), ("sasrec", {"heads": 2, "loss": "softmax"}),
+]  # fmt: skip
+"""Recommenders, with their settings, whose training steps do not look items up by id."""
 
 
 def planted_file(folder: Path, name: str = "tiny.csv") -> Path:

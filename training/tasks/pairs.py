@@ -83,12 +83,15 @@ class Shards:
     @property
     def users(self) -> Tensor:
         """The users of all interactions in memory, [n], ascending."""
-        return self.of(torch.arange(len(self.starts) - 1))[0]
+        return self._all()[0]
 
     @property
     def items(self) -> Tensor:
         """The items of all interactions in memory, [n], of each user ascending."""
-        return self.of(torch.arange(len(self.starts) - 1))[1]
+        return self._all()[1]
+
+    def _all(self) -> tuple[Tensor, Tensor]:
+        return self.of(torch.arange(len(self.starts) - 1))
 
     def of(self, users: Tensor) -> tuple[Tensor, Tensor]:
         """The interactions of some users [B] in memory: users and items, [t] each."""
@@ -103,7 +106,7 @@ class Shards:
 
     def histories(self, users: Vocabulary) -> Histories:
         """The items of each user, in memory."""
-        return Histories(self.users, self.items, len(users))
+        return Histories(*self._all(), len(users))
 
     def popularity(self, items: Vocabulary) -> Tensor:
         """Interactions of each item, [N]."""
