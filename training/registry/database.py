@@ -47,9 +47,17 @@ def open_registry(url: str) -> Engine:
         RegistryError: the address is malformed, its driver or its folder is missing, or its
             file is no registry.
     """
+    engine = _engine(url)
+    if engine.dialect.name == "sqlite":
+        _check_file(Path(str(engine.url.database)))
+    return engine
+
+
+def _engine(url: str) -> Engine:
+    """The engine for a file that may be another program's: see `_check_file`."""
     address = _address(url)
     if address.get_backend_name() == "sqlite":
-        _check_file(Path(str(address.database)))
+        _check_folder(Path(str(address.database)))
     try:
         engine = create_engine(address, pool_pre_ping=True, connect_args=_options(address))
     except ImportError as error:
@@ -133,10 +141,13 @@ def _with_password(address: URL) -> URL:
     return address.set(password=password)
 
 
-def _check_file(path: Path) -> None:
-    """Refuse what is not ours before anything of it is changed."""
+def _check_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise RegistryError(f"there is no folder {path.parent} for the registry {path.name}")
+
+
+def _check_file(path: Path) -> None:
+    """Refuse what is not ours before anything of it is changed."""
     if not path.exists():
         return
     try:
@@ -199,7 +210,7 @@ def only_process(url: str) -> Iterator[None]:
 
 @contextmanager
 def _locked(url: str) -> Iterator[Config]:
-    engine = for_writing(open_registry(url))
+    engine = for_writing(_engine(url))
     configuration = Config()
     folder = Path(migrations.__file__).parent
     configuration.set_main_option("script_location", str(folder).replace("%", "%%"))
@@ -226,6 +237,8 @@ def _hold_file(engine: Engine) -> Iterator[Connection]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         except OSError as error:
             raise RegistryError(f"cannot lock {path}: {error.strerror}") from None
+        # Not before: another process may be at making the tables of this very file.
+        _check_file(Path(str(engine.url.database)))
         with engine.connect() as connection:
             # Altering a table copies and drops it; with foreign keys held that would delete
             # what refers to it. The pragma does nothing once a transaction has begun.

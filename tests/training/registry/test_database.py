@@ -4,6 +4,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -12,7 +13,14 @@ from sqlalchemy import text
 
 from cove.errors import CoveError
 from tests.postgres import PostgresServer
-from training.registry.database import downgrade, open_registry, registry_url, shown, upgrade
+from training.registry.database import (
+    downgrade,
+    only_process,
+    open_registry,
+    registry_url,
+    shown,
+    upgrade,
+)  # fmt: skip
 from training.registry.errors import RegistryError
 from training.registry.queries import Registry
 
@@ -156,6 +164,29 @@ def test_another_programs_database_is_refused_and_left_as_it_is(tmp_path: Path) 
         with pytest.raises(RegistryError, match="another program's database"):
             use(f"sqlite:///{path}")
     assert path.read_bytes() == before
+
+
+def test_a_file_whose_tables_another_process_makes_is_judged_when_that_one_is_done(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "r.sqlite3"
+    url = f"sqlite:///{path}"
+    entered = []
+
+    def enter() -> None:
+        with only_process(url):
+            entered.append(True)
+
+    second = threading.Thread(target=enter)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with only_process(url):
+            connection.execute("CREATE TABLE studies (name TEXT)")
+            second.start()
+            second.join(timeout=0.5)
+            assert second.is_alive()  # waits, though this is no registry yet
+            connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        second.join(timeout=60)
+    assert entered == [True]
 
 
 def test_a_truncated_registry_gives_one_sentence(tmp_path: Path) -> None:
