@@ -1,6 +1,6 @@
 """README's pictures of the pages, from a trained model, in real Chromium.
 
-python benchmarks/screenshots.py --artifacts DIR --output benchmarks/results/pages
+python -m benchmarks.screenshots --artifacts DIR --output benchmarks/results/pages
 """
 
 import argparse

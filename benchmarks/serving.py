@@ -1,7 +1,7 @@
 """What a completion costs over HTTP, beside the same server's empty call and the bare model.
 
-    python benchmarks/serving.py --recommenders fans,sasrec --items 36000
-    python benchmarks/serving.py --soak 600 --recommenders sasrec --items 36000
+    python -m benchmarks.serving --recommenders fans,sasrec --items 36000
+    python -m benchmarks.serving --soak 600 --recommenders sasrec --items 36000
 
 The server has one core, its client the other. Artifacts are random: N items, D = 64, lists of 5 to
 30 items, k = 10. In one run, taking turns, medians over the repeats, CPU microseconds a list:

@@ -1,6 +1,6 @@
 """What a server needs: memory by the size of the catalogue, CPU time of a request.
 
-    python benchmarks/serving_size.py
+    python -m benchmarks.serving_size
 
 For each size an artifact with random weights is written (FANS, 64 dimensions, COVE with 500 and 10
 codes) and served by `python -m app` in a process of its own, which a client asks to complete

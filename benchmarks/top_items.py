@@ -1,6 +1,6 @@
 """The top 10 of a catalogue's scores: by block maxima, as `cove.retrieval` reads it, beside `topk`.
 
-    python benchmarks/top_items.py
+    python -m benchmarks.top_items
 
 CPU milliseconds, medians over the repeats, one thread, and the scoring product (D = 64) for scale.
 Both ways take turns. What `_FEWEST_SCORES` in `cove/retrieval.py` says comes from here.

@@ -1,4 +1,4 @@
-"""README's examples of calls run as they are printed, and its list of settings is whole."""
+"""Examples of calls run as the READMEs print them, and their lists of settings are whole."""
 
 import os
 import re
@@ -13,7 +13,9 @@ from app.settings import Settings
 from tests.servers import ADMIN_KEY
 
 ROOT = Path(__file__).resolve().parent.parent
-README = (ROOT / "README.md").read_text()
+README = "\n".join(
+    (ROOT / folder / "README.md").read_text() for folder in (".", "app", "docker", "training")
+)
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 CURLS = [text for language, text in BLOCKS if not language and text.startswith("curl")]
 SCRIPTS = [text for language, text in BLOCKS if language == "python"]

@@ -16,7 +16,8 @@ from training.parallel import ALONE, Processes
 from training.seldom_moved import seldom_moved
 
 _LARGE_TABLE = 50_000
-"""Rows from which a table is updated row by row: below, dense Adam is as fast."""
+"""Rows from which a table is updated row by row: below, dense Adam costs little and ranks
+better (`benchmarks/results/training.md`)."""
 
 
 class TrainingSettings(BaseModel):

@@ -14,8 +14,10 @@ from training.paper.categories_plot import draw
 from training.paper.category_rows import BASE
 from training.paper.jobs import Job, Outcome, Workplace
 from training.paper.making import Made, run_all, write_pages
+from training.paper.reading import read_results
 from training.paper.results import failures, machine_facts
 from training.paper.rows import Row
+from training.registry.queries import Registry
 
 
 def make_figure(
@@ -30,6 +32,10 @@ def make_figure(
     if not any((data.categories or {}).values()):
         raise DataError(f"the data {workplace.data_name} have no categories to compare with")
     jobs, failed = run_all(rows, seeds, workplace, num_workers)
+    missing = {outcome.key for outcome in failed}
+    done = [job for job in jobs if job.key not in missing]
+    with Registry(workplace.registry) as registry:
+        trained = read_results(done, registry)
     report = {
         "figure": workplace.table_name,
         "command": command,
@@ -39,7 +45,11 @@ def make_figure(
                     "filter": workplace.rule.model_dump(mode="json")},
         "seeds": list(seeds),
         "settings_for_all": dict(workplace.overrides),
-        "rows": _results(jobs, {outcome.key for outcome in failed}),
+        "rows": _results(done),
+        "trained": [
+            {"title": row.row.title, "seeds": [found.facts for found in row.seeds.values()]}
+            for row in trained
+        ],
         "failed": failures(failed),
     }  # fmt: skip
     if not report["rows"]:
@@ -53,9 +63,8 @@ def _nothing(failed: Sequence[Outcome]) -> str:
     return f"no row has a result; {failed[0].key[0]}: {failed[0].reason}"
 
 
-def _results(jobs: Sequence[Job], missing: set[tuple[str, int]]) -> list[dict[str, Any]]:
+def _results(done: Sequence[Job]) -> list[dict[str, Any]]:
     """Each run with codes: what it is, and how good its codes are."""
-    done = [job for job in jobs if job.key not in missing]
     bases = {job.seed: _embeddings(job) for job in done if job.row.name == BASE}
     return [
         _result(job, bases.get(job.seed))

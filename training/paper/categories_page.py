@@ -5,7 +5,7 @@ from collections import defaultdict
 from typing import Any
 
 from training.paper.markdown import markdown_table
-from training.paper.report import machine_line
+from training.paper.report import machine_line, runs_section
 
 _MEASURES = {
     "purity": "purity",
@@ -59,6 +59,8 @@ def markdown(report: dict[str, Any]) -> str:
         "Means over the seeds; level 1 is the finest.",
         "",
         markdown_table(["", "level", "codes", "which", *_MEASURES.values()], _rows(report)),
+        "",
+        runs_section(report["trained"], ("ndcg_at_10", "full NDCG@10")),
     ]
     return "\n".join(lines) + "\n"
 

@@ -1,5 +1,6 @@
 """A table as Markdown, made from its JSON values alone: no figure stands here by hand."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -39,7 +40,7 @@ def result_sections(report: Report) -> list[str]:
         _code_use(report),
         _rows(report),
         _baselines(report),
-        _runs(report, table),
+        runs_section(report["rows"], table.selected),
     ]
 
 
@@ -184,8 +185,10 @@ def papers_own(table: Table) -> str:
     return f"## {table.paper_title}\n\n{table.paper_note}\n\n{figures}"
 
 
-def _runs(report: Report, table: Table) -> str:
-    name, text = table.selected
+def runs_section(trained: Sequence[dict[str, Any]], selected: tuple[str, str]) -> str:
+    """Every run of rows with a `title` and `seeds`, and the metric, by name and title, that chose
+    its epoch."""
+    name, text = selected
     rows = [
         [
             row["title"],
@@ -198,7 +201,7 @@ def _runs(report: Report, table: Table) -> str:
             f"{seed['valid'][name]:.4f}",
             f"{seed['test'][name]:.4f}",
         ]
-        for row in report["rows"]
+        for row in trained
         for seed in row["seeds"]
     ]
     head = ["", "seed", "run", "model, or file", "hash", "epoch kept", "time"]

@@ -68,7 +68,8 @@ def _read(path: Path) -> ResultFile:
 
 def runs_of(result: ResultFile) -> Iterator[dict[str, Any]]:
     """Every trained run of a result, as its file has it."""
-    for row in result.content.get("rows", []):
+    content = result.content
+    for row in [*content.get("rows", []), *content.get("trained", [])]:
         yield from (seed for seed in row.get("seeds", []) if seed.get("run_id"))
 
 

@@ -31,6 +31,8 @@ def test_codes_of_films_stand_beside_kmeans_and_random_ones_in_page_json_and_plo
     assert (level["size"], kmeans["codes"]) == (100, "k-means")
     assert learned["normalized_mutual_information"] > random["normalized_mutual_information"]
     assert f"| {learned['purity']:.4f} |" in page
+    (run,) = report["trained"][-1]["seeds"]
+    assert f"`{run['run_id'][:12]}` | `{run['model_id']}` | `{run['settings_hash'][:12]}`" in page
     capsys.readouterr()
     assert main([*call, "--json"]) == 0, "nothing is trained again"
     assert json.loads(capsys.readouterr().out)["rows"] == report["rows"]
