@@ -26,11 +26,13 @@ RecBole drops inputs of a dense layer, ours outputs; RecBole's DCN has batch nor
 takes the distance, ours its square.
 
 Memory: `cove train` tells glibc to keep what a step frees (training/memory.py). RecBole is given
-the same thresholds by its environment, which makes it faster. RecBole's anomaly detection, which
+the same thresholds by its environment, which makes it faster, unless `--peer-as-it-comes` says that
+it is to run as people get it. RecBole's anomaly detection, which
 importing any of its sequential models turns on, is turned off; that makes it faster too.
 
 --quality EPOCHS trains both sides of `peers` and prints the test score (NDCG@10 among all items, or
-AUC) of the epoch that is best in validation.
+AUC) of the epoch that is best in validation; `--every N` looks at each N-th alone, for ranking with
+RecBole's NeuMF takes longer than training it.
 
 RecBole's environment: Python 3.11 with torch 2.13.0, numpy 1.26.4, pandas 2.2.3, scipy 1.11.4,
 scikit-learn<1.6, setuptools<81, recbole 1.2.1, and a sitecustomize.py in its site-packages:
@@ -114,8 +116,9 @@ def ours() -> list[str]:
 
 
 def peer(options: argparse.Namespace) -> list[str]:
-    """The command of RecBole's side, with our thresholds of memory."""
-    kept = [f"{variable}={KEPT_BYTES}" for variable in MALLOC_VARIABLES]
+    """The command of RecBole's side, with our thresholds of memory unless it is told otherwise."""
+    names = () if options.peer_as_it_comes else MALLOC_VARIABLES
+    kept = [f"{variable}={KEPT_BYTES}" for variable in names]
     return ["env", *kept, options.peer_python, str(HERE / "recbole_worker.py")]
 
 
@@ -210,6 +213,8 @@ def quality_table(options: argparse.Namespace) -> None:
                 scores = []
                 for epoch in range(1, options.quality + 1):
                     side.ask(block=side.about["batches"])
+                    if epoch % options.every:
+                        continue
                     both = [side.ask(evaluate=split)["score"] for split in ("valid", "test")]
                     scores.append((*both, epoch))
                 best = max(scores)
@@ -229,12 +234,14 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--from", dest="directory", type=Path, required=True)
     parser.add_argument("--peer-python", help="the Python that has RecBole")
+    parser.add_argument("--peer-as-it-comes", action="store_true", help="glibc as RecBole finds it")
     parser.add_argument("--recommenders", default="", help="names with commas; all if empty")
     parser.add_argument("--tables", default="cove,peers")
     parser.add_argument("--forms", default="default,evolving")
     parser.add_argument("--repeats", type=int, default=5, help="turns a side")
     parser.add_argument("--batches", type=int, default=6, help="a block of lists or clicks")
     parser.add_argument("--quality", type=int, default=0, metavar="EPOCHS")
+    parser.add_argument("--every", type=int, default=1, help="epochs between two looks at quality")
     return parser.parse_args()
 
 
