@@ -30,11 +30,14 @@ class SeldomMoved:
 
     def pay(self) -> None:
         """Add the gradient of shrinkage to that of the table, after a backward pass."""
-        assert self.entity.folded is not None
-        self.entity.folded.pay()
+        if self.entity.folded is not None:
+            self.entity.folded.pay()
 
     def after_step(self, first_moments: Tensor, processes: Processes) -> None:
-        """Move, where it is time to; first_moments: those of the table's rows in this process."""
+        """Move, where it is time to; first_moments: those of the table's rows in this process.
+        Codes that have not started are not folded, and do not move."""
+        if self.entity.folded is None:
+            return
         self._steps += 1
         if self._steps == self.interval:
             self._move(first_moments, processes)
