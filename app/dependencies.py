@@ -1,20 +1,23 @@
 """What routes are given: the settings, the store, the tables of the model that a request names."""
 
-from collections.abc import Awaitable, Callable, Hashable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from app.services.answer_cache import AnswerCache
+from app.metrics import FALLBACKS, UNKNOWN_IDS
+from app.schemas import CompletionRequest, RecommendationRequest, ScoringRequest
+from app.services.answer_cache import Answer, AnswerCache
 from app.services.batching import Batcher
 from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import NotFoundError
 from app.services.labels import Labels
 from app.services.model_store import ModelStore
 from app.services.served_model import ServedModel
-from app.services.shadow import RecentCalls
+from app.services.shadow import AnyQuestion, RecentCalls
 from app.settings import Settings
 
 
@@ -52,24 +55,32 @@ async def model_for(store: ModelStore, model_id: str | None, task: str) -> Serve
     return await run_in_threadpool(store.for_task, model_id, task)
 
 
-async def json_answer(
+def answer_of(found: BaseModel, unknown_ids: int, sources: Iterable[str]) -> Answer:
+    """An answer as JSON, what is not there left out: validated when it was made, not again."""
+    content = found.model_dump_json(exclude_none=True).encode()
+    return Answer(content, unknown_ids, Counter(each for each in sources if each != "model"))
+
+
+async def answered(
     cache: AnswerCache,
-    request: BaseModel,
-    models: Hashable,
-    make: Callable[[], Awaitable[BaseModel]],
+    recent: RecentCalls,
+    request: CompletionRequest | ScoringRequest | RecommendationRequest,
+    question: AnyQuestion,
+    models: str,
+    make: Callable[[], Awaitable[Answer]],
 ) -> Response:
-    """An answer as JSON, what is not there left out: validated when it was made, not again.
+    """The answer to a question, kept or new, counted and remembered to compare models on.
 
     It is kept by the request, word by word, and by the ids of the models that it is from.
     """
-
-    def name() -> Hashable:
-        return models, request.model_dump_json()
-
-    async def content() -> bytes:
-        return (await make()).model_dump_json(exclude_none=True).encode()
-
-    return Response(await cache.get(name, content), media_type="application/json")
+    answer = await cache.get(lambda: f"{models} {request.model_dump_json()}", make)
+    if request.model is None:
+        recent.add(question)
+    task = question.model.task
+    UNKNOWN_IDS.labels(task).inc(answer.unknown_ids)
+    for source, count in answer.fallbacks.items():
+        FALLBACKS.labels(source).inc(count)
+    return Response(answer.content, media_type="application/json")
 
 
 _ModelId = Annotated[

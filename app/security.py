@@ -88,10 +88,10 @@ def _is_loopback(host: str) -> bool:
 
 def _host(headers: Mapping[str, str]) -> str:
     """The name of a Host header without its port, an IPv6 address without its brackets."""
-    host = headers.get("host", "").lower().rstrip(".")
+    host = headers.get("host", "").lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    return host.partition(":")[0].rstrip(".")
 
 
 def _need_admin(request: Request) -> None:

@@ -12,6 +12,8 @@ from app.settings import Settings, read_settings
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 75
+_SILENT_WORKER_SECONDS = 60
+"""After which a worker that does not answer its parent is replaced: busy ones may take long."""
 """Longer than proxies commonly keep a connection: they, not the server, are to close it."""
 
 
@@ -61,6 +63,7 @@ def run(app: FastAPI | str, settings: Settings) -> None:
         backlog=_BACKLOG,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_seconds,
+        timeout_worker_healthcheck=_SILENT_WORKER_SECONDS,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -80,7 +80,7 @@ def code_detail(index: CodesOf, given: LabelsOf, level: int, code: int) -> CodeD
     return answer
 
 
-@router.put("/{level}/{code}/label", responses=documented(403))
+@router.put("/{level}/{code}/label", responses=documented(400, 403, 408, 413))
 def put_label(
     store: StoreOf, index: CodesOf, _: NeedsAdmin, level: int, code: int, body: LabelBody
 ) -> CodeDetail:

@@ -1,6 +1,7 @@
 """POST /complete-list."""
 
 from fastapi import APIRouter, Response
+from pydantic import BaseModel
 
 from app.dependencies import (
     BatcherOf,
@@ -8,13 +9,14 @@ from app.dependencies import (
     RecentOf,
     SettingsOf,
     StoreOf,
-    json_answer,
+    answer_of,
+    answered,
     model_for,
 )
 from app.errors import documented
 from app.limits import check_k, check_lengths
-from app.metrics import FALLBACKS, UNKNOWN_IDS
 from app.schemas import CompletionRequest, ListCompletion, ManyCompletions
+from app.services.answer_cache import Answer
 from app.services.completion import CompletionOptions, ListsQuestion
 from app.services.errors import InvalidError
 from app.settings import Settings
@@ -49,19 +51,17 @@ async def complete_list(
     )
     question = ListsQuestion(model, lists, options)
 
-    async def answer() -> ListCompletion | ManyCompletions:
+    async def make() -> Answer:
         results = await batcher.ask(question)
-        if request.model is None:
-            recent.add(question)
-        for each in results:
-            UNKNOWN_IDS.labels(LISTS).inc(len(each.unknown_items))
-            if each.source != "model":
-                FALLBACKS.labels(each.source).inc()
+        found: BaseModel
         if request.lists is not None:
-            return ManyCompletions(results=results, model=model.id)
-        return ListCompletion(**dict(results[0]), model=model.id)
+            found = ManyCompletions(results=results, model=model.id)
+        else:
+            found = ListCompletion(**dict(results[0]), model=model.id)
+        unknown = sum(len(each.unknown_items) for each in results)
+        return answer_of(found, unknown, [each.source for each in results])
 
-    return await json_answer(cache, request, model.id, answer)
+    return await answered(cache, recent, request, question, model.id, make)
 
 
 def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[str | int]]:

@@ -1,5 +1,6 @@
 """GET /map: every item or user as a point in the plane."""
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -10,6 +11,8 @@ from app.services import maps
 from app.view_schemas import Map
 
 router = APIRouter(tags=["codes"], responses=documented(404, 422, 503))
+_GZIP = re.compile(r"(?i:(?:^|,)\s*gzip\s*(?!\s*;\s*q\s*=\s*0(?:\.0*)?\s*(?:,|$))(?:;|,|$))")
+"""Accept-Encoding that names gzip, and not with the weight 0."""
 
 
 @router.get("/map", response_model=Map)
@@ -21,7 +24,7 @@ def entity_map(
     """Items or users where a projection puts them that was made when the model was trained: who is
     alike lies near. Columns, not rows, and compressed for whoever takes gzip.
     """
-    zipped = "gzip" in accept_encoding
+    zipped = _GZIP.search(accept_encoding) is not None
     headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if zipped else {})
     content = maps.content(index, limit, zipped)
     return Response(content, media_type="application/json", headers=headers)

@@ -24,19 +24,19 @@ class Markdown(PlainTextResponse):
     media_type = "text/markdown"
 
 
-@router.get("", responses=documented(422))
+@router.get("", responses=documented(422, 503))
 def models(store: StoreOf) -> Models:
     """The registered models, newest first; `active` is the one that is served for its task."""
     return Models(models=records.models(store))
 
 
-@router.get("/{model_id}", responses=documented(404, 422))
+@router.get("/{model_id}", responses=documented(404, 422, 503))
 def model_detail(store: StoreOf, model_id: ModelId) -> ModelDetail:
     """One model with its whole manifest."""
     return records.model_detail(store, model_id)
 
 
-@router.get("/{model_id}/card", response_class=Markdown, responses=documented(404, 422))
+@router.get("/{model_id}/card", response_class=Markdown, responses=documented(404, 422, 503))
 def card(store: StoreOf, model_id: ModelId) -> str:
     """The model card: data, split, metrics beside the baselines, code use per level."""
     return records.card(store, model_id)

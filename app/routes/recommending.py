@@ -8,13 +8,14 @@ from app.dependencies import (
     RecentOf,
     SettingsOf,
     StoreOf,
-    json_answer,
+    answer_of,
+    answered,
     model_for,
 )
 from app.errors import documented
 from app.limits import check_k, check_lengths
-from app.metrics import FALLBACKS, UNKNOWN_IDS
 from app.schemas import Recommendation, RecommendationRequest
+from app.services.answer_cache import Answer
 from app.services.recommending import RecommendationOptions, UserQuestion
 from cove.recommenders import LISTS, PREFERENCES
 
@@ -54,14 +55,10 @@ async def recommend(
     completer = store.served().get(LISTS)
     question = UserQuestion(model, request.user, items, options, completer)
 
-    async def answer() -> Recommendation:
+    async def make() -> Answer:
         found = await batcher.ask(question)
-        if request.model is None:
-            recent.add(question)
-        UNKNOWN_IDS.labels(PREFERENCES).inc((not found.known_user) + len(found.unknown_items or []))
-        if found.source != "model":
-            FALLBACKS.labels(found.source).inc()
-        return found
+        unknown = (not found.known_user) + len(found.unknown_items or [])
+        return answer_of(found, unknown, [found.source])
 
-    other = None if completer is None else completer.id
-    return await json_answer(cache, request, (model.id, other), answer)
+    models = model.id if completer is None else f"{model.id} {completer.id}"
+    return await answered(cache, recent, request, question, models, make)

@@ -12,7 +12,7 @@ from app.services import records
 router = APIRouter(prefix="/runs", tags=["runs"])
 
 
-@router.get("", responses=documented(422))
+@router.get("", responses=documented(422, 503))
 def runs(
     store: StoreOf,
     state: Literal["queued", "running", "finished", "failed"] | None = None,
@@ -23,13 +23,13 @@ def runs(
     return Runs(runs=records.runs(store, state, limit, offset))
 
 
-@router.get("/{run_id}", responses=documented(404, 422))
+@router.get("/{run_id}", responses=documented(404, 422, 503))
 def run_detail(store: StoreOf, run_id: str) -> Run:
     """One run with its settings, its state, and the reason where it failed."""
     return records.run_detail(store, run_id)
 
 
-@router.get("/{run_id}/metrics", responses=documented(404, 422))
+@router.get("/{run_id}/metrics", responses=documented(404, 422, 503))
 def run_metrics(store: StoreOf, run_id: str) -> RunMetrics:
     """Every metric that a run recorded, epoch by epoch."""
     return records.run_metrics(store, run_id)

@@ -8,12 +8,13 @@ from app.dependencies import (
     RecentOf,
     SettingsOf,
     StoreOf,
-    json_answer,
+    answer_of,
+    answered,
     model_for,
 )
 from app.errors import documented
-from app.metrics import FALLBACKS, UNKNOWN_IDS
 from app.schemas import ClickScores, ScoringRequest
+from app.services.answer_cache import Answer
 from app.services.errors import InvalidError
 from app.services.scoring import PairsQuestion
 from cove.recommenders import CLICKS
@@ -44,14 +45,9 @@ async def score(
     model = await model_for(store, request.model, CLICKS)
     question = PairsQuestion(model, request.user, request.items, request.explain)
 
-    async def answer() -> ClickScores:
+    async def make() -> Answer:
         found = await batcher.ask(question)
-        if request.model is None:
-            recent.add(question)
-        unknown = sum(not each.known for each in found.items)
-        UNKNOWN_IDS.labels(CLICKS).inc((not found.known_user) + unknown)
-        if found.source != "model":
-            FALLBACKS.labels(found.source).inc()
-        return found
+        unknown = (not found.known_user) + sum(not each.known for each in found.items)
+        return answer_of(found, unknown, [found.source])
 
-    return await json_answer(cache, request, model.id, answer)
+    return await answered(cache, recent, request, question, model.id, make)

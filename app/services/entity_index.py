@@ -127,7 +127,7 @@ class EntityIndex:
             codes=tables.codes[:, column],
             occurrences=tables.popularity,
             parents=tables.parents[column] if column + 1 < tables.codes.shape[1] else None,
-            most_popular=lambda: self.most_popular,
+            most_popular=lambda: tables.search.order,
             own=own,
         )
 

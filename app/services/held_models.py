@@ -6,11 +6,24 @@ from pathlib import Path
 
 from app.services.errors import NotReadyError
 from app.services.served_model import ServedModel
-from cove.artifact import read_artifact
+from cove.artifact import Manifest, read_artifact
 from cove.errors import CoveError
 from training.registry.models import Model
 
 _MOST = 2
+
+
+def check_is(manifest: Manifest, record: Model) -> None:
+    """Refuse the manifest of another model, which was written where a registered one lay.
+
+    Raises:
+        NotReadyError: it is another's.
+    """
+    if manifest.id != record.id:
+        raise NotReadyError(
+            f"the model {record.id} is gone: {record.path} now holds {manifest.id}, "
+            "which `cove models activate` serves in its place"
+        )
 
 
 class HeldModels:
@@ -34,9 +47,11 @@ class HeldModels:
             model = self._models.get(record.id)
             if model is None:
                 try:
-                    model = ServedModel(read_artifact(Path(record.path)))
+                    artifact = read_artifact(Path(record.path))
                 except CoveError as error:
                     raise NotReadyError(f"the model {record.id} cannot be read: {error}") from None
+                check_is(artifact.manifest, record)
+                model = ServedModel(artifact)
             self._keep(model)
             return model
 

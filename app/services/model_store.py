@@ -111,15 +111,17 @@ class ModelStore:
                     _LOG.error("the artifact %s cannot be served: %s", path, error)
 
     def refresh(self) -> None:
-        """Serve the active model of each task; where none is active yet, the newest becomes it."""
+        """Serve the active model of each task; where none is active yet, the newest that can be
+        read becomes it."""
         with self._switching:
             for task in TASKS:
                 wanted = self.registry.active_model(task)
                 if wanted is None:
-                    newest = next((m for m in self.registry.list_models() if m.task == task), None)
-                    if newest is None:
+                    newest_first = [m for m in self.registry.list_models() if m.task == task]
+                    first = self._models.first_readable(newest_first)
+                    if first is None:
                         continue
-                    wanted = self.registry.activate(newest.id)
+                    wanted = self.registry.activate(first.id)
                 self._models.serve(wanted, self._before(task))
 
     def _before(self, task: str) -> Iterator[Model]:
@@ -137,6 +139,7 @@ class ModelStore:
         with self._switching:
             self._check(record)
             model = self.registry.activate(record.id)
+            self._models.try_again(model.task)
             self._models.serve(model)
         return model
 
@@ -154,6 +157,7 @@ class ModelStore:
                 model = self.registry.rollback(task)
             except NoModelError as error:
                 raise ConflictError(str(error)) from None
+            self._models.try_again(task)
             self._models.serve(model)
         return model
 

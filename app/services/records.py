@@ -6,6 +6,7 @@ from pathlib import Path
 
 from app.record_schemas import MetricPoint, ModelDetail, ModelSummary, Run, RunMetrics
 from app.services.errors import NotFoundError, NotReadyError, shown
+from app.services.held_models import check_is
 from app.services.model_store import ModelStore
 from cove.artifact import Manifest, read_manifest
 from cove.errors import ArtifactError
@@ -73,9 +74,11 @@ def _mark_dead_runs(store: ModelStore) -> None:
 
 def _manifest(model: Model) -> Manifest:
     try:
-        return read_manifest(Path(model.path))
+        manifest = read_manifest(Path(model.path))
     except ArtifactError as error:
         raise NotReadyError(f"the model {model.id} cannot be read: {error}") from None
+    check_is(manifest, model)
+    return manifest
 
 
 def changed(model: Model) -> ModelSummary:

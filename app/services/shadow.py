@@ -4,6 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from statistics import fmean, median
 from time import perf_counter
 
@@ -17,8 +18,8 @@ from cove.errors import CoveError
 from cove.vocabulary import ExternalId
 
 AnyQuestion = ListsQuestion | UserQuestion | PairsQuestion
-_MOST_IDS = 1000
-"""Calls with more ids are not kept: whoever sends large ones does not fill the memory."""
+_MOST_IDS, _MOST_CHARACTERS = 1000, 50_000
+"""Calls with more are not kept: whoever sends large ones does not fill the memory."""
 
 
 class RecentCalls:
@@ -34,7 +35,8 @@ class RecentCalls:
 
     def add(self, question: AnyQuestion) -> None:
         """Keep a call; those put to a model that was served before are let go with that model."""
-        if _num_ids(question) > _MOST_IDS:
+        ids = _ids(question)
+        if len(ids) > _MOST_IDS or sum(len(str(each)) for each in ids) > _MOST_CHARACTERS:
             return
         with self._lock:
             calls = self._calls.setdefault(question.model.task, deque(maxlen=self._most))
@@ -48,11 +50,13 @@ class RecentCalls:
             return [each for each in self._calls.get(model.task, ()) if each.model is model]
 
 
-def _num_ids(question: AnyQuestion) -> int:
+def _ids(question: AnyQuestion) -> list[ExternalId]:
     if isinstance(question, PairsQuestion):
-        return len(question.items)
-    lists = question.lists if isinstance(question, ListsQuestion) else [question.items]
-    return sum(map(len, [*lists, question.options.exclude, question.options.allow or []]))
+        return [question.user, *question.items]
+    given = [*question.options.exclude, *(question.options.allow or [])]
+    if isinstance(question, UserQuestion):
+        return [question.user, *question.items, *given]
+    return [*chain.from_iterable(question.lists), *given]
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,18 @@ export class Failure extends Error {
   }
 }
 
+// JSON whose integers that a number cannot hold, as ids may be, stay the text that they are.
+const parsed = (text) => JSON.parse(text, (_, value, context) =>
+  Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source ?? value : value);
+
+const attempted = (make) => {
+  try {
+    return make();
+  } catch {
+    return null;
+  }
+};
+
 // The answer of a call; it fails with a Failure. Where the server needs a key, a person is asked.
 export async function ask(path, options = {}) {
   let response;
@@ -39,7 +51,8 @@ export async function ask(path, options = {}) {
   }
   if (response.status === 401 && (await enterKey())) return ask(path, options);
   const isJson = response.headers.get("content-type")?.includes("json");
-  const body = await (isJson ? response.json() : response.text()).catch(() => null);
+  const text = await response.text().catch(() => "");
+  const body = isJson ? attempted(() => parsed(text)) : text;
   if (!response.ok) {
     throw new Failure(response.status, body?.detail ?? response.statusText,
       response.headers.has("www-authenticate"));

@@ -17,7 +17,8 @@ export function enterKey(title = "This server needs a key", refused = "That was 
 }
 
 const question = (title, refused) => new Promise((resolve) => {
-  const field = element("input", { type: "password", required: true, autocomplete: "off" });
+  const field = element("input", { type: "password", required: true, autocomplete: "off",
+    pattern: "\\s*[!-~]+\\s*", title: "letters, digits and signs of ASCII, without spaces" });
   const dialog = element("dialog", { class: "key", "aria-labelledby": "key-title" },
     element("form", { method: "dialog" },
       element("h2", { id: "key-title", text: title }),

@@ -8,6 +8,7 @@ import { address } from "./scopes.js";
 import { metricName, TASK_WORDS } from "./words.js";
 
 const PAGE = 100;
+const MOST = 1000; // runs of one answer
 const POLL_MS = 4000;
 const MOST_COMPARED = 8;
 const STATES = ["queued", "running", "finished", "failed"];
@@ -67,6 +68,13 @@ export async function view({ signal }) {
   const more = element("button", { type: "button", text: "Show older runs", onclick: () => load(runs.length) });
   let runs = [];
   let turn = 0;
+  let loading = 0;
+
+  // the runs shown that are older than a full answer's last
+  const olderThan = (answer, limit) => {
+    const last = answer.length < limit ? -1 : runs.findIndex((run) => run.id === answer.at(-1).id);
+    return last < 0 ? [] : runs.slice(last + 1);
+  };
 
   const choose = (run) => element("input", { type: "checkbox", checked: chosen.has(run.id),
     "data-run": run.id, "aria-label": `Compare ${run.recommender} ${shortId(run)}`,
@@ -91,18 +99,28 @@ export async function view({ signal }) {
   };
 
   async function load(offset = 0, quietly = false) {
+    if (quietly && loading) return;
     const mine = (turn += 1);
-    const query = new URLSearchParams({ limit: Math.max(PAGE, quietly ? runs.length : 0), offset });
+    const limit = Math.min(MOST, Math.max(PAGE, quietly ? runs.length : 0));
+    const query = new URLSearchParams({ limit, offset });
     if (state.value) query.set("state", state.value);
+    loading += 1;
     try {
       const answer = await ask(`/runs?${query}`, { signal });
       if (mine !== turn) return;
       const before = JSON.stringify(runs);
-      runs = offset ? [...runs, ...answer.runs] : answer.runs;
+      if (offset) {
+        const known = new Set(answer.runs.map((run) => run.id));
+        runs = [...runs.filter((run) => !known.has(run.id)), ...answer.runs];
+      } else {
+        runs = [...answer.runs, ...(quietly ? olderThan(answer.runs, limit) : [])];
+      }
       if (!quietly) more.hidden = answer.runs.length < PAGE;
       if (JSON.stringify(runs) !== before || !quietly) draw();
     } catch (error) {
       if (mine === turn && !signal.aborted) note.replaceChildren(failed(error));
+    } finally {
+      loading -= 1;
     }
   }
 

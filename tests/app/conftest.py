@@ -24,7 +24,7 @@ with warnings.catch_warnings():
     from fastapi.testclient import TestClient
 
 ODD_IDS: list[str | int] = ["a/b", "ünï", "<b>", "007", "x" * 40]
-IDS: list[str | int] = [*range(1, 56), *ODD_IDS]
+IDS: list[str | int] = [*range(1, 55), 2**53 + 1, *ODD_IDS]
 TITLES = [f"Film {number} ({1950 + number})" for number in range(1, 56)] + [
     "<img src=x onerror=document.title='broken'>", "Ünïcode & Söhne", "", "Bond", "Long",
 ]  # fmt: skip

@@ -1,15 +1,20 @@
 """Which model is served is changed over HTTP, and never to one that cannot be read."""
 
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
+from app.services import active_models
 from app.settings import Settings
 from tests.app.conftest import make_artifact, make_click_artifact
 from tests.app.test_errors import check_problem
+from training.registry.database import registry_url
+from training.registry.queries import Registry
 
 ADMIN = {"Authorization": "Bearer the-admin"}
 
@@ -34,6 +39,14 @@ def break_artifact(folder: Path, model: str, file: str) -> None:
     """Cut a file of the artifact of a model short."""
     (place,) = (path.parent for path in folder.glob("*/manifest.json") if model in path.read_text())
     (place / file).write_bytes((place / file).read_bytes()[:-1])
+
+
+def wait_for(what: Callable[[], object]) -> None:
+    """Until it is true; for 20 seconds at most."""
+    end = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def post(client: TestClient, path: str):
@@ -100,6 +113,69 @@ def test_a_server_whose_active_model_broke_starts_with_the_one_before(
         assert served(restarted) == first
         problems = restarted.get("/readyz").json()["problems"]
         assert "codes.safetensors is damaged" in problems["list_completion"]
+
+
+def test_a_model_that_was_broken_is_served_when_it_is_whole_again(
+    changing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (first, second) = changing
+    (place,) = (p.parent for p in tmp_path.glob("*/manifest.json") if second in p.read_text())
+    weights = (place / "weights.safetensors").read_bytes()
+    monkeypatch.setattr(active_models, "_FIRST_WAIT_SECONDS", 0.2)
+    settings = Settings(artifacts=tmp_path, admin_key="the-admin", poll_seconds=0.05)
+    with TestClient(create_app(settings)) as client:
+        break_artifact(tmp_path, second, "weights.safetensors")
+        with Registry(registry_url(tmp_path)) as registry:
+            registry.activate(second)
+            wait_for(lambda: client.get("/readyz").json().get("problems"))
+            assert served(client) == first
+            (place / "weights.safetensors").write_bytes(weights)
+            wait_for(lambda: served(client) == second)
+            assert "problems" not in client.get("/readyz").json()
+
+
+def test_an_activation_reads_at_once_what_could_not_be_read_before(
+    changing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (_, second) = changing
+    (place,) = (p.parent for p in tmp_path.glob("*/manifest.json") if second in p.read_text())
+    weights = (place / "weights.safetensors").read_bytes()
+    monkeypatch.setattr(active_models, "_FIRST_WAIT_SECONDS", 600)
+    settings = Settings(artifacts=tmp_path, admin_key="the-admin", poll_seconds=0.05)
+    with TestClient(create_app(settings)) as client:
+        break_artifact(tmp_path, second, "weights.safetensors")
+        with Registry(registry_url(tmp_path)) as registry:
+            registry.activate(second)
+        wait_for(lambda: client.get("/readyz").json().get("problems"))
+        (place / "weights.safetensors").write_bytes(weights)
+        assert post(client, f"/models/{second}/activate").status_code == 200
+        assert served(client) == second
+
+
+def test_an_artifact_that_was_overwritten_is_not_served_under_the_old_ones_name(
+    changing, tmp_path: Path
+) -> None:
+    client, (first, second) = changing
+    post(client, f"/models/{second}/activate")
+    (place,) = (p.parent for p in tmp_path.glob("*/manifest.json") if second in p.read_text())
+    shutil.rmtree(place)
+    third = make_artifact(place, seed=3)
+    assert served(client) == second, "a server has its files mapped"
+    with TestClient(create_app(Settings(artifacts=tmp_path))) as restarted:
+        assert served(restarted) == first
+        (problem,) = restarted.get("/readyz").json()["problems"].values()
+        assert f"the model {second} is gone: {place} now holds {third}" in problem
+        check_problem(restarted.get(f"/models/{second}"), 503)
+
+
+def test_at_a_first_start_a_damaged_artifact_is_passed_over(tmp_path: Path) -> None:
+    good = make_artifact(tmp_path / "good", seed=1)
+    bad = make_artifact(tmp_path / "newer", seed=2)
+    break_artifact(tmp_path, bad, "weights.safetensors")
+    with TestClient(create_app(Settings(artifacts=tmp_path))) as client:
+        assert served(client) == good
+        active = {each["id"]: each["active"] for each in client.get("/models").json()["models"]}
+        assert active == {good: True, bad: False}
 
 
 def test_a_server_without_its_registry_serves_the_newest_artifacts(tmp_path: Path) -> None:

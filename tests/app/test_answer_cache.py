@@ -1,12 +1,14 @@
 """A call that is asked again, word by word, is answered from memory where that is wanted."""
 
 import asyncio
+import gc
+import tracemalloc
 from pathlib import Path
 
 from fastapi.testclient import TestClient
 
 from app.main import create_app
-from app.services.answer_cache import AnswerCache
+from app.services.answer_cache import Answer, AnswerCache
 from app.settings import Settings
 from cove.recommenders import LISTS
 from tests.app.conftest import make_artifact
@@ -18,20 +20,20 @@ def test_the_answers_used_last_are_kept_up_to_a_size() -> None:
     made: list[str] = []
 
     async def ask() -> None:
-        cache = AnswerCache(10)
+        cache = AnswerCache(2_100)  # two answers of 500 bytes, and what Python has around them
 
-        async def answer(key: str, size: int = 4) -> bytes:
-            async def make() -> bytes:
+        async def answer(key: str, size: int = 500) -> bytes:
+            async def make() -> Answer:
                 made.append(key)
-                return key.encode() * size
+                return Answer(key[:1].encode() * size)
 
-            return await cache.get(lambda: key, make)
+            return (await cache.get(lambda: key, make)).content
 
         for key in "abacab":  # b is the one used longest ago when c comes
-            assert await answer(key) == key.encode() * 4
+            assert await answer(key) == key.encode() * 500
         assert made == ["a", "b", "c", "b"]
-        assert len(await answer("z", 11)) == 11
-        await answer("z", 11)
+        assert len(await answer("z", 2_000)) == 2_000
+        await answer("z", 2_000)
         assert made[4:] == ["z", "z"], "what is larger than all of it is not kept"
         await answer("b")
         assert len(made) == 6
@@ -39,17 +41,59 @@ def test_the_answers_used_last_are_kept_up_to_a_size() -> None:
     asyncio.run(ask())
 
 
+def test_long_questions_with_short_answers_take_little_memory() -> None:
+    async def ask() -> int:
+        cache = AnswerCache(50_000)
+
+        async def make() -> Answer:
+            return Answer(b"{}")
+
+        tracemalloc.start()
+        for number in range(400):
+            await cache.get(lambda number=number: f"{number}" * 100_000, make)
+        gc.collect()
+        used, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return used
+
+    assert asyncio.run(ask()) < 100_000
+
+
 def test_a_cache_that_is_off_does_not_ask_what_an_answer_is_kept_by() -> None:
     async def ask() -> bytes:
-        async def make() -> bytes:
-            return b"made"
+        async def make() -> Answer:
+            return Answer(b"made")
 
         def name() -> str:
             raise AssertionError("the name of an answer costs as much as reading the request")
 
-        return await AnswerCache(0).get(name, make)
+        return (await AnswerCache(0).get(name, make)).content
 
     assert asyncio.run(ask()) == b"made"
+
+
+def test_an_answer_from_memory_is_counted_and_compared_on_like_a_new_one(tmp_path: Path) -> None:
+    model = make_artifact(tmp_path / "one")
+    settings = Settings(artifacts=tmp_path, cache_bytes=10_000)
+    with TestClient(create_app(settings)) as client:
+        counts = []
+        for _ in range(3):
+            assert client.post("/complete-list", json={"items": ["nobody", "none"]}).is_success
+            text = client.get("/metrics").text
+            counts.append(
+                (value(text, "cove_unknown_ids_total"), value(text, "cove_fallback_total"))
+            )
+        first, second, third = counts
+        assert [b - a for a, b in zip(first, second, strict=True)] == [2, 1]
+        assert [b - a for a, b in zip(second, third, strict=True)] == [2, 1]
+        served = client.app.state.store.active(LISTS)
+        assert served.id == model
+        assert len(client.app.state.recent.of(served)) == 3
+
+
+def value(text: str, name: str) -> float:
+    """The sum of a counter over its labels."""
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
 
 def test_a_cache_is_off_by_default_and_never_gives_another_models_answer(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ def test_no_key_is_ever_logged_or_shown(guarded: TestClient, caplog) -> None:
     ("bound", "allowed", "host", "status"),
     [
         ("127.0.0.1", "", "localhost:8000", 200), ("127.0.0.1", "", "127.0.0.1", 200),
+        ("127.0.0.1", "", "localhost.:8000", 200),
         ("127.0.0.1", "", "[::1]:8000", 200), ("localhost", "", "app", 200),
         ("127.0.0.1", "", "evil.example", 400), ("::1", "", "127.0.0.1.nip.io:8000", 400),
         ("0.0.0.0", "", "shop.example", 200), ("127.0.0.1", "*", "shop.example", 200),

@@ -48,7 +48,7 @@ def expected(artifact: Artifact, user: object, items: list) -> list[float]:
 def test_probabilities_are_those_of_the_recommender_in_the_order_given(
     click_client: TestClient, artifact: Artifact
 ) -> None:
-    items = [7, "a/b", 3, 7, "nowhere", 55]
+    items = [7, "a/b", 3, 7, "nowhere", 54]
     answer = score(click_client, user=103, items=items)
     assert [each["item"] for each in answer["items"]] == items
     assert probabilities(answer) == pytest.approx(expected(artifact, 103, items), abs=1e-6)

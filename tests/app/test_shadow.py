@@ -96,6 +96,19 @@ def test_calls_that_a_model_cannot_answer_are_counted(
     assert (found["calls"], found["failed"]) == (3, 1)
 
 
+def test_calls_with_long_or_many_ids_are_not_kept(asked: TestClient) -> None:
+    bodies = [{"items": ["x" * 990] * 60}, {"items": [1], "exclude": ["x" * 990] * 60},
+              {"items": [1], "exclude": list(range(1000))}]  # fmt: skip
+    for body in bodies:
+        assert asked.post("/complete-list", json=body).is_success
+    user = {"user": "x" * 990, "items": ["y" * 990] * 60}
+    for path in ("/score-clicks", "/recommend-items"):
+        assert asked.post(path, json=user).is_success
+    state = asked.app.state
+    for model in state.store.served().values():
+        assert state.recent.of(model) == []
+
+
 def test_there_must_be_calls_another_model_and_the_admin_key(asked: TestClient) -> None:
     active, other = models(asked, LISTS)
     asked.post("/complete-list", json={"items": [1], "model": active})

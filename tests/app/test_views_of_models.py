@@ -82,10 +82,18 @@ def test_a_map_has_every_item_in_columns_the_most_popular_first(
     assert (few["total"], few["ids"], few["x"]) == (NUM_ITEMS, IDS[:3], answer["x"][:3])
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_a_map_is_compressed_for_whoever_takes_it(client: TestClient, encoding: str) -> None:
-    response = client.get("/map", headers={"accept-encoding": encoding})
-    assert response.headers.get("content-encoding", "identity") == encoding
+@pytest.mark.parametrize(
+    ("accepted", "coding"),
+    [
+        ("gzip", "gzip"), ("br, gzip;q=0.5", "gzip"), ("identity", None),
+        ("gzip; q=0, identity", None), ("x-notgzip", None),
+    ],
+)  # fmt: skip
+def test_a_map_is_compressed_for_whoever_takes_it(
+    client: TestClient, accepted: str, coding: str | None
+) -> None:
+    response = client.get("/map", headers={"accept-encoding": accepted})
+    assert response.headers.get("content-encoding") == coding
     assert response.headers["vary"] == "Accept-Encoding"
     assert len(response.json()["ids"]) == NUM_ITEMS
 

@@ -20,6 +20,16 @@ def test_items_are_found_by_a_part_of_the_title_or_the_id(opened: Opening, lists
         expect(page.get_by_role("heading", name="Most similar items")).to_be_visible()
 
 
+def test_an_id_that_no_number_of_a_browser_holds_leads_to_its_item(
+    opened: Opening, all_site: str
+) -> None:
+    with opened(all_site, "items") as page:
+        page.get_by_label("Find an item").fill("Film 55")
+        page.get_by_role("link", name="Film 55").click()
+        expect(page.locator("#page")).to_contain_text(f"id {2**53 + 1}")
+        expect(page.get_by_role("heading", name="Most similar items")).to_be_visible()
+
+
 def test_a_user_is_shown_with_neighbours_and_what_the_user_had(
     opened: Opening, all_site: str
 ) -> None:

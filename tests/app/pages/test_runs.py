@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.app.pages.conftest import Opening, serve
@@ -44,6 +45,25 @@ def test_a_run_has_curves_settings_and_results(opened: Opening, site: str) -> No
         expect(page.get_by_role("figure").filter(has_text="Share of codes in use")).to_be_visible()
         expect(page.locator(".facts").last).to_contain_text("positive_from")
         expect(page.get_by_role("region", name="Metrics on the test data")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_more_runs_than_one_answer_holds_stay_and_new_ones_come(
+    opened: Opening, tmp_path: Path
+) -> None:
+    url = registry_url(tmp_path)
+    upgrade(url)
+    with Registry(url) as registry, serve(tmp_path) as address:
+        for _ in range(1_050):
+            start(registry, "sasrec")
+        with opened(address, "runs", expected="503") as page:
+            rows = page.locator("tbody tr")
+            for shown in range(200, 1_101, 100):
+                page.get_by_role("button", name="Show older runs").click()
+                expect(rows).to_have_count(min(shown, 1_050))
+            start(registry, "bert4rec")
+            expect(rows).to_have_count(1_051, timeout=20_000)
+            expect(page.get_by_role("link", name="bert4rec")).to_be_visible()
 
 
 def test_a_run_that_trains_is_followed_until_it_fails(opened: Opening, tmp_path: Path) -> None:
