@@ -82,8 +82,8 @@ class ActiveModels:
             except NotReadyError as error:
                 errors.append(error)
             else:
-                for error in errors:
-                    _LOG.error("passed over: %s", error)
+                for each in errors:
+                    _LOG.error("passed over: %s", each)
                 return model
         self._fail(models[0], errors[0])
         return None
