@@ -2,15 +2,23 @@
 
 import sys
 
-from app.server import serve
-from app.settings import read_settings
-from cove.errors import CoveError
+from cove.errors import CoveError, SettingsError
 
 
 def main() -> int:
     """Serve until told to stop; a wrong setting gives one sentence and exit status 2."""
     try:
-        serve(read_settings())
+        try:
+            from app.server import need_address, serve  # noqa: PLC0415 - what may be missing
+            from app.settings import read_settings  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"serving needs the extra `serve` (no module {error.name}): "
+                "pip install 'cove-recommender[serve]'"
+            ) from None
+        settings = read_settings()
+        need_address(settings)
+        serve(settings)
     except CoveError as error:
         print(f"cove: {error}", file=sys.stderr)  # noqa: T201
         return 2

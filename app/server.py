@@ -1,6 +1,7 @@
 """Runs the server: one process, or several that share a port and their metrics."""
 
 import os
+import socket
 import tempfile
 
 import uvicorn
@@ -9,12 +10,31 @@ from fastapi import FastAPI
 from app.keys import read_keys
 from app.logs import write_logs
 from app.settings import Settings, read_settings
+from cove.errors import SettingsError
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 75
+"""Longer than proxies commonly keep a connection: they, not the server, are to close it."""
 _SILENT_WORKER_SECONDS = 60
 """After which a worker that does not answer its parent is replaced: busy ones may take long."""
-"""Longer than proxies commonly keep a connection: they, not the server, are to close it."""
+
+
+def need_address(settings: Settings) -> None:
+    """Refuse an address that cannot be listened on, before anything is loaded.
+
+    Raises:
+        SettingsError: one sentence on why.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        number = error.errno or 0  # negative where a name has no address
+        reason = os.strerror(number) if number > 0 else error.strerror
+        raise SettingsError(
+            f"the server cannot listen on {settings.host}:{settings.port}: {reason}; name another "
+            "with --port or COVE_PORT"
+        ) from None
 
 
 def serve(settings: Settings) -> None:

@@ -20,7 +20,7 @@ def kmeans(vectors: Tensor, num_clusters: int, seed: int) -> Tensor:
         import faiss  # noqa: PLC0415
     except ImportError:
         raise SettingsError(
-            "k-means needs faiss: install the extra `cpu` (faiss-cpu) or `gpu` (faiss-gpu)"
+            "k-means needs faiss, of the extra `cpu` or `gpu`: pip install 'cove-recommender[cpu]'"
         ) from None
     points = np.ascontiguousarray(vectors.detach().cpu().numpy(), dtype=np.float32)
     # faiss asks for 39 points a centroid and warns below; a codebook may well be finer than that.

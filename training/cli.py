@@ -89,14 +89,19 @@ def train_command(
         make_folder(output.parent)
         url = registry_url(output.parent)
         upgrade(url)
-        with watcher_for(settings.training.epochs, quiet=as_json) as watcher:
-            manifest = run_training(settings, place, Registry(url), watcher, processes=processes)
+        with watcher_for(settings.training.epochs, quiet=as_json) as watcher, Registry(url) as runs:
+            manifest = run_training(settings, place, runs, watcher, processes=processes)
+            active = runs.active_model(manifest.task)
     if as_json:
         typer.echo(json.dumps({"id": manifest.id, "hash": manifest.hash} | manifest.metrics))
         return
     typer.echo(f"{manifest.id} in {output} (hash {manifest.hash[:12]}, epoch {manifest.epochs})")
     _print_metrics(manifest.metrics)
-    typer.echo(f"serve it:  cove serve --artifacts {output.parent}")
+    if active is None or active.id == manifest.id:
+        typer.echo(f"serve it:  cove serve --artifacts {output.parent}")
+    else:
+        typer.echo(f"{active.id} stays the model that is served; to serve this one instead:")
+        typer.echo(f"cove models activate {manifest.id} --artifacts {output.parent}")
 
 
 @app.command()
@@ -168,7 +173,8 @@ def report(
 def recommend(
     artifact: Annotated[Path, typer.Argument(help="Artifact directory.")],
     items: Annotated[
-        str | None, typer.Option("--items", help="Ids of a list to complete, commas between.")
+        str | None,
+        typer.Option("--items", help="Ids of a list to complete, as a line of a CSV file."),
     ] = None,
     user: Annotated[str | None, typer.Option("--user", help="Id of a user.")] = None,
     all_users: Annotated[
@@ -197,6 +203,7 @@ def serve(
 ) -> None:
     """Serve the artifacts of a folder over HTTP, with pages to browse the codes."""
     try:
+        from app.server import need_address
         from app.server import serve as serve_over_http
         from app.settings import read_settings
     except ImportError as error:
@@ -207,6 +214,7 @@ def serve(
     if not artifacts.is_dir():
         raise SettingsError(f"there is no folder {artifacts}: name one with --artifacts")
     settings = read_settings(artifacts=artifacts, host=host, port=port, workers=workers)
+    need_address(settings)
     typer.echo(f"COVE on http://{host}:{port}  (pages at /, API at /docs; Ctrl-C stops it)")
     serve_over_http(settings)
 

@@ -7,9 +7,10 @@ import json
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import optuna
 from optuna.exceptions import DuplicatedStudyError, ExperimentalWarning
@@ -25,7 +26,7 @@ from training.paper.baseline_runs import replace_file
 from training.registry.database import only_process, open_registry, shown
 from training.registry.queries import Registry
 from training.run_settings import RunSettings
-from training.sweep_ranges import Range
+from training.sweep_ranges import Range, with_fractions
 from training.tasks import selection_metric
 from training.train import Place, run_training
 
@@ -61,16 +62,29 @@ class Sweep:
     """Where a run reads, writes and computes, by its folder."""
     registry: str
 
-    def check(self) -> None:
-        """Refuse a range that a setting does not allow.
+    def checked(self) -> Self:
+        """The same with the ranges that its settings can have (`with_fractions`).
 
         Raises:
-            SettingsError: one sentence on which.
+            SettingsError: a setting does not allow its range.
         """
         first = {name: found.ends()[0] for name, found in self.ranges.items()}
         for name, found in self.ranges.items():
             for value in found.ends():
                 self.resolve({**first, name: value})
+
+        def allows(name: str, value: float) -> bool:
+            try:
+                self.resolve({**first, name: value})
+            except SettingsError:
+                return False
+            return True
+
+        ranges = {
+            name: with_fractions(found, partial(allows, name))
+            for name, found in self.ranges.items()
+        }
+        return replace(self, ranges=ranges)
 
 
 def open_study(sweep: Sweep, seed: int) -> optuna.Study:
@@ -137,6 +151,11 @@ def run_sweep(
 
     def objective(trial: optuna.Trial) -> float:
         values = {name: found.suggest(trial, name) for name, found in sweep.ranges.items()}
+        if (earlier := _same(study, trial)) is not None:
+            say(f"trial {trial.number}: as trial {earlier.number}, {_shown(values)}")
+            if earlier.value is None or earlier.state == TrialState.PRUNED:
+                raise optuna.TrialPruned
+            return earlier.value
         try:
             score = _try(sweep, trial, values)
         except PrunedError as error:
@@ -160,6 +179,12 @@ def run_sweep(
         raise CoveError(f"no trial ended well: {reasons[-1] if reasons else 'all were pruned'}")
     write_best(sweep, study.best_trial)
     return study.best_trial
+
+
+def _same(study: optuna.Study, trial: optuna.Trial) -> optuna.trial.FrozenTrial | None:
+    """An ended trial of the same values, whose runs would be the same, too."""
+    ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return next((each for each in ended if each.params == trial.params), None)
 
 
 def _try(sweep: Sweep, trial: optuna.Trial, values: Mapping[str, Any]) -> float:

@@ -1,8 +1,8 @@
 """What a sweep may choose of each setting: a range of numbers, or a list of values."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cove.errors import SettingsError
@@ -16,7 +16,7 @@ _SPAN = re.compile(r"(?P<low>[^.:,]+(?:\.\d+)?)\.\.(?P<high>[^:,]+?)(?P<log>:log
 
 @dataclass(frozen=True)
 class Span:
-    """Numbers from `low` to `high`, both included; whole ones where both are."""
+    """Numbers from `low` to `high`, both included; whole ones where both are integers."""
 
     low: float
     high: float
@@ -25,9 +25,14 @@ class Span:
 
     def suggest(self, trial: "Trial", name: str) -> Any:
         """Draw one."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
+        if self.is_whole:
             return trial.suggest_int(name, self.low, self.high, log=self.log)
         return trial.suggest_float(name, self.low, self.high, log=self.log)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether whole numbers alone are drawn."""
+        return isinstance(self.low, int) and isinstance(self.high, int)
 
     def ends(self) -> list[Any]:
         """Values that a setting must allow."""
@@ -70,6 +75,17 @@ def parse_ranges(texts: Sequence[str]) -> dict[str, Range]:
     if not found:
         raise SettingsError("there is nothing to choose: give a --range, like alpha=0..2")
     return found
+
+
+def with_fractions(found: Range, allows: Callable[[float], bool]) -> Range:
+    """A range whose ends are spelled as whole numbers, of a setting that allows others: 0..2 of α
+    is all between, of layers 0, 1 and 2.
+
+    allows: whether the setting may have a value.
+    """
+    if not isinstance(found, Span) or not found.is_whole or not allows(found.low + 0.5):
+        return found
+    return replace(found, low=float(found.low), high=float(found.high))
 
 
 def _span(text: str, parts: Mapping[str, str | None]) -> Span:

@@ -60,6 +60,31 @@ def test_the_health_check_fails_where_nothing_answers() -> None:
         assert run("-m", "app.health", COVE_PORT=port).returncode == 1
 
 
+@pytest.mark.parametrize("command", [["-m", "app"], ["-m", "training.cli", "serve"]])
+def test_a_taken_port_ends_the_server_with_one_sentence(
+    command: list[str], artifacts: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        ended = run(*command, COVE_ARTIFACTS=str(artifacts), COVE_PORT=str(number))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        f"cove: the server cannot listen on 127.0.0.1:{number}: Address already in use; name "
+        "another with --port or COVE_PORT\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "extra"),
+    [("training.entry", "typer", "train"), ("app.__main__", "uvicorn", "serve")],
+)
+def test_an_extra_that_is_not_installed_is_named(module: str, missing: str, extra: str) -> None:
+    script = f"import sys; sys.modules[{missing!r}] = None; from {module} import main; main()"
+    ended = run("-c", script)
+    assert ended.stderr.count("\n") == 1
+    assert f"needs the extra `{extra}` (no module {missing}): pip install" in ended.stderr
+
+
 def test_a_wrong_setting_ends_the_server_with_one_sentence() -> None:
     done = run("-m", "app", COVE_PORT="high")
     assert done.returncode == 2

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from cove.artifact import Manifest, read_artifact
+from cove.artifact import Manifest, read_artifact, read_manifest
 from tests.training.worlds import CODE_SIZES, OPTIONS, Watcher, open_at, run_at, small_settings
 from training.cli import main
+from training.registry.database import registry_url
+from training.registry.queries import Registry
 
 COVE = ["--cove", ",".join(map(str, CODE_SIZES))]
 Call = Callable[..., str]
@@ -126,6 +128,37 @@ def test_recommend_completes_a_list(
     shown = capsys.readouterr()
     assert [int(line.split()[1]) for line in shown.out.splitlines()] == items
     assert shown.err == "cove: not in the model: zz\n"
+
+
+def test_recommend_takes_ids_with_commas_in_quotes_and_says_when_none_is_known(
+    cove: Call, unbroken: Trained, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, _ = unbroken
+    call = ["recommend", output, "--items", '"Earth, Wind & Fire", zz', "--k", 2]
+    answer = json.loads(cove(*call, "--json"))
+    assert answer["unknown_items"] == ["Earth, Wind & Fire", "zz"]
+    assert main([str(each) for each in call]) == 0
+    assert "none of the items is known: the most popular" in capsys.readouterr().err
+
+
+def test_a_second_model_is_told_how_it_comes_to_be_served(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+    for seed in ("0", "1"):
+        call = ["train", "fans", "--data", str(tiny), "--seed", seed, *COVE, *OPTIONS]
+        assert main([*call, "--output", str(tmp_path / seed)]) == 0
+        said.append(capsys.readouterr().out.splitlines())
+    first, second = (read_manifest(tmp_path / seed).id for seed in ("0", "1"))
+    assert said[0][-1] == f"serve it:  cove serve --artifacts {tmp_path}"
+    assert said[1][-2] == f"{first} stays the model that is served; to serve this one instead:"
+    command = said[1][-1].split()
+    assert command[:4] == ["cove", "models", "activate", second]
+    assert main(command[1:]) == 0
+    with Registry(registry_url(tmp_path)) as registry:
+        active = registry.active_model("list_completion")
+    assert active is not None
+    assert active.id == second
 
 
 def test_the_run_and_the_model_are_listed(cove: Call, unbroken: Trained) -> None:

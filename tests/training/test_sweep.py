@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from training.cli import main
 from training.registry.database import open_registry, registry_url
 from training.registry.queries import Registry
 from training.run_settings import read_settings_file
-from training.sweep_ranges import Choices, Span, parse_ranges
+from training.sweep_ranges import Choices, Span, parse_ranges, with_fractions
 
 SMALL = {
     "dimensions": 16, "heads": 2, "layers": 1, "epochs": 2, "min_count": 1, "batch_size": 16,
@@ -62,6 +63,33 @@ def test_ranges_are_spans_of_whole_numbers_or_of_others_and_choices() -> None:
         "loss": Choices(("bce", "softmax")),
         "batch_size": Choices((64, 128)),
     }
+
+
+def test_ends_spelled_as_whole_numbers_leave_a_setting_its_fractions() -> None:
+    alpha, layers, choices = Span(0, 2), Span(1, 4), Choices((1, 2))
+    assert with_fractions(alpha, lambda value: value == 0.5) == Span(0.0, 2.0)
+    assert not with_fractions(alpha, lambda value: True).is_whole
+    assert with_fractions(layers, lambda value: False) == layers
+    assert with_fractions(layers, lambda value: False).is_whole
+    assert with_fractions(choices, lambda value: True) == choices
+
+
+def test_values_that_were_tried_are_not_trained_again(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = call(tiny, tmp_path, "--range", "dropout=0.0,0.2", "--trials", "6")
+    assert main(words) == 0
+    lines = capsys.readouterr().err.splitlines()
+    same = [line for line in lines if ": as trial " in line]
+    assert len(lines) == 6
+    assert len(same) >= 4
+    with Registry(registry_url(tmp_path)) as registry:
+        assert len(registry.list_runs()) == 6 - len(same)
+    values = {number: each.value for number, each in enumerate(
+        trials_at(f"sqlite:///{tmp_path / 'sweep.sqlite3'}"))}  # fmt: skip
+    for line in same:
+        number, earlier = map(int, re.findall(r"trial (\d+)", line))
+        assert values[number] == values[earlier]
 
 
 @pytest.mark.parametrize(

@@ -66,12 +66,11 @@ def list_datasets(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([_description(name) for name in DATASETS]))
         return
-    table = Table("name", "kinds", "description", "list range", "terms")
     for dataset in DATASETS.values():
-        kinds = ", ".join(dataset.kinds)
-        bounds = _list_range(dataset)
-        table.add_row(dataset.name, kinds, dataset.description, bounds, dataset.terms)
-    Console().print(table)
+        typer.echo(f"{dataset.name}: {dataset.description}")
+        typer.echo(f"    read as {', '.join(dataset.kinds)}{_list_range(dataset)}")
+        typer.echo(f"    files   {', '.join(dataset.files)}")
+        typer.echo(f"    terms   {dataset.terms}")
 
 
 @data_app.command()
@@ -109,6 +108,7 @@ def stats(
         typer.echo(json.dumps(counts))
         return
     table = Table("", data.name)
+    table.add_row("read as", _kind(data))
     for name, value in counts.items():
         table.add_row(name.replace("_", " "), _shown(name, value))
     Console().print(table)
@@ -210,6 +210,12 @@ def _filter(source: str, kind: str, rule: dict[str, Any]) -> Any:
     return default(source).with_changes(**own)
 
 
+def _kind(data: Data) -> str:
+    if isinstance(data, ListData):
+        return "lists"
+    return "clicks" if isinstance(data, ClickData) else "interactions"
+
+
 def _counts(data: Data) -> Stats:
     if isinstance(data, ListData):
         return list_stats(data)
@@ -233,8 +239,11 @@ def _description(name: str) -> dict[str, Any]:
 
 
 def _list_range(dataset: Dataset) -> str:
+    """The lengths of lists that are kept, where it has lists."""
     rule = dataset.default_filter
-    return f"{rule.min_length} ~ {rule.max_length}" if "lists" in dataset.kinds else "-"
+    if "lists" not in dataset.kinds:
+        return ""
+    return f" (lists of {rule.min_length} to {rule.max_length} items)"
 
 
 def _shown(name: str, value: int | float | None) -> str:

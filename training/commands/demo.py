@@ -35,7 +35,7 @@ def run_demo(data: Path | None, port: int) -> None:
     settings = [text for setting in SETTINGS for text in ("--set", setting)]
     _cove(
         "train", "fans", "--data", "ml100k", "--from", str(folder), "--cove", "100,10",
-        "--seed", "0", "--output", str(artifacts / "ml100k-fans"), *settings,
+        "--seed", "0", "--output", str(artifacts / "ml100k-fans"), "--overwrite", *settings,
     )  # fmt: skip
     _start_server(artifacts, port)
     address = f"http://127.0.0.1:{port}"

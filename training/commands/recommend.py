@@ -1,5 +1,6 @@
 """`cove recommend`: an artifact at work without a server."""
 
+import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,8 @@ def run_recommend(artifact: Path, asked: Asked, k: int, as_json: bool) -> None:
         return
     for unknown in answer.get("unknown_items", []):
         typer.echo(f"cove: not in the model: {unknown}", err=True)
+    if answer.get("source") == "popularity" and asked.items is not None:
+        typer.echo("cove: none of the items is known: the most popular, by occurrences", err=True)
     if not answer.get("known_user", True):
         typer.echo(f"cove: not in the model: {answer['user']}; the most popular items", err=True)
     elif answer.get("seen") == "not_kept":
@@ -69,7 +72,8 @@ def run_recommend(artifact: Path, asked: Asked, k: int, as_json: bool) -> None:
 
 def _answer(artifact: Path, asked: Asked, k: int) -> dict[str, Any]:
     if asked.items is not None:
-        return complete_offline(artifact, [part.strip() for part in asked.items.split(",")], k)
+        items = next(csv.reader([" ".join(asked.items.split("\n"))], skipinitialspace=True))
+        return complete_offline(artifact, [item.strip() for item in items], k)
     loaded = read_artifact(artifact)
     if asked.user is not None:
         return recommend_offline(loaded, asked.user, k)

@@ -16,7 +16,7 @@ def sweep(
     output: Annotated[Path, typer.Option("--output", help="Folder of trials and best settings.")],
     ranges: Annotated[
         list[str],
-        typer.Option("--range", help="name=low..high, :log behind it, or name=value,value."),
+        typer.Option("--range", help="name=low..high[:log] or name=value,value; repeatable."),
     ],
     directory: Annotated[
         Path | None, typer.Option("--from", help="Folder that holds the data set.")
@@ -81,7 +81,7 @@ def sweep(
         place=lambda folder: Place(directory, folder, device),
         registry=registry_url(output),
     )
-    search.check()
+    search = search.checked()
     make_folder(output)
     upgrade(search.registry)
     best = run_sweep(

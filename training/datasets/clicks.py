@@ -122,9 +122,10 @@ def build_clicks(raw: RawClicks, filter: ClickFilter) -> ClickData:
     labels = kept["label"].to_numpy()
     if labels.min() == labels.max():
         kind = "positive" if labels[0] else "negative"
+        after = "" if "label" in raw.table.columns else f" left after {filter}"
         raise DataError(
             f"{raw.name}: clicks need positive and negative samples, "
-            f"all of {len(labels)} left after {filter} are {kind}"
+            f"all of {len(labels)}{after} are {kind}"
         )
     user_ids, users = numbered(kept["user_id"])
     item_ids, items = numbered(kept["item_id"])

@@ -1,5 +1,6 @@
 """Reading raw files: bytes, compressed or not, and tables of text, with errors of one sentence."""
 
+import csv
 import hashlib
 import io
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,8 @@ import polars as pl
 
 from cove.errors import DataError
 from training.datasets.archives import decompress
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars", " ": "spaces"}
 
 
 class RawFiles:
@@ -162,6 +165,7 @@ def read_text_table(
             infer_schema=False,
         )
     except pl.exceptions.PolarsError as error:
+        check_widths(text, path, separator, quoted)
         raise not_separated(error, path, separator) from None
     if columns is None:
         table = table.rename(plain_names(table.columns, path))
@@ -171,10 +175,27 @@ def read_text_table(
     return table
 
 
+def check_widths(text: str, path: Path, separator: str, quoted: bool) -> None:
+    """Name the first row that has more fields than the first one.
+
+    Raises:
+        DataError: there is one.
+    """
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    rows = csv.reader(io.StringIO(text), delimiter=separator, quoting=quoting)
+    try:
+        width = len(next(rows, []))
+        for number, row in enumerate(rows, start=1):
+            if len(row) > width:
+                raise DataError(f"{path}: row {number} has {len(row)} fields, the header {width}")
+    except csv.Error:
+        return
+
+
 def not_separated(error: pl.exceptions.PolarsError, path: Path, separator: str) -> DataError:
     """What is wrong with a file that Polars does not read as separated text."""
     reason = str(error).strip().splitlines()[0].rstrip(".")
-    kind = {"\t": "tabs", " ": "spaces", ",": "commas"}.get(separator, repr(separator))
+    kind = _SEPARATORS.get(separator, repr(separator))
     return DataError(f"{path} is not a table separated by {kind}: {reason}")
 
 
@@ -182,8 +203,14 @@ def plain_names(columns: Sequence[str], path: Path) -> dict[str, str]:
     """Each column's name without blanks and RecBole's type.
 
     Raises:
-        DataError: two columns have one.
+        DataError: two columns have one, or all are one column of another separator.
     """
+    others = [each for each in _SEPARATORS if each in columns[0]] if len(columns) == 1 else []
+    if others:
+        raise DataError(
+            f"{path} is separated by {_SEPARATORS[others[0]]}, not as its name says: .csv is "
+            "for commas, .tsv for tabs"
+        )
     names = [name.split(":")[0].strip() for name in columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -200,4 +227,5 @@ def need_columns(table: pl.DataFrame, names: Sequence[str], path: Path) -> None:
     missing = [name for name in names if name not in table.columns]
     if missing:
         found = ", ".join(table.columns)
-        raise DataError(f"{path} lacks the column {' and '.join(missing)}: it has {found}")
+        hint = "; the first row must name the columns" if len(missing) == len(names) else ""
+        raise DataError(f"{path} lacks the column {' and '.join(missing)}: it has {found}{hint}")

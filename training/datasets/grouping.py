@@ -50,8 +50,10 @@ def numbered(column: pl.Series) -> tuple[list[ExternalId], Indices]:
 def integers_where_canonical(column: pl.Series, path: Path) -> pl.Series:
     """Turn ids read as text into int64 if every one is an integer in its usual spelling.
 
-    One 007, 7.0 or id too large for 64 bits leaves them all the text that they are.
+    One 007, 7.0 or id too large for 64 bits leaves them all the text that they are, but for blanks
+    at either end: those of a file that has some after its commas belong to no id.
     """
+    column = column.str.strip_chars()
     if not column.str.contains(CANONICAL_INTEGER).all():
         return column
     numbers = column.cast(pl.Int64, strict=False)
@@ -92,9 +94,15 @@ def numbers(column: pl.Series, path: Path) -> pl.Series:
     if wrong.any():
         row = wrong.arg_true()[0]
         raise DataError(
-            f"{path}: {column.name} must be a number, got {column[row]!r} in row {row + 1}"
+            f"{path}: {column.name} must be a number{unit_of(column.name)}, "
+            f"got {column[row]!r} in row {row + 1}"
         )
     return values
+
+
+def unit_of(name: str) -> str:
+    """What the numbers of a column count, in words that follow "a number"."""
+    return " of seconds, like those since 1970" if name == "timestamp" else ""
 
 
 def _kind(column: pl.Series) -> str:

@@ -50,6 +50,8 @@ def need_interactions(table: pl.DataFrame, path: Path) -> None:
     Raises:
         DataError: one is missing, or there are labels, of which 0 is no interaction.
     """
+    if "list_id" in table.columns and "user_id" not in table.columns:
+        raise DataError(f"{path} has the column list_id, so it holds lists, and no interactions")
     need_columns(table, ("user_id", "item_id"), path)
     if "label" in table.columns:
         raise DataError(
@@ -77,5 +79,6 @@ def kind_of_file(path: Path) -> Kind:
         return "interactions"
     raise DataError(
         f"{path} has neither list_id, item_id (lists) nor user_id, item_id (interactions; clicks "
-        f"with a label or rating): it has {', '.join(file.table.columns)}"
+        f"with a label or rating) in its first row, which must name the columns: it has "
+        f"{', '.join(file.table.columns)}"
     )

@@ -174,7 +174,7 @@ def test_no_fact_left_is_no_graph() -> None:
     ("text", "message"),
     [
         ("user_id,rating\n1,2\n", "lacks the column item_id: it has user_id, rating"),
-        ("list_id,item_id\n1,2\n", "lacks the column user_id"),
+        ("list_id,item_id\n1,2\n", "so it holds lists"),
         ("user_id,item_id,label\n1,2,1\n", "has the column label, so it holds clicks"),
         ("user_id,item_id\n1,\n", "row 1 has no item_id"),
         ("user_id,item_id,rating\n1,2,good\n", "rating must be a number, got 'good' in row 1"),

@@ -53,6 +53,12 @@ def test_one_id_that_is_no_plain_integer_keeps_them_all_as_text(tmp_path: Path, 
     assert load_lists(path, None, EVERYTHING).lists == [["5", odd]]
 
 
+def test_blanks_at_the_ends_belong_to_no_id_those_inside_do(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.csv", "list_id, item_id\n 1, a b\n1 ,a b \n 2, c\n")
+    data = load_lists(path, None, EVERYTHING)
+    assert (data.lists, data.list_ids) == ([["a b", "a b"], ["c"]], [1, 2])
+
+
 def test_negative_and_large_integers_come_back_as_numbers(tmp_path: Path) -> None:
     path = write(tmp_path / "mine.csv", "list_id,item_id\n1,-5\n1,9223372036854775807\n1,0\n")
     assert load_lists(path, None, EVERYTHING).lists == [[-5, 9223372036854775807, 0]]
@@ -77,13 +83,16 @@ def test_lists_whose_rows_are_mixed_are_gathered(tmp_path: Path) -> None:
         ("a.csv", "list_id,item_id\n", "has no row"),
         ("a.csv", "list_id,item_id\n\n\n", "has no row"),
         ("a.csv", "user_id,item_id\n1,2\n", "lacks the column list_id: it has user_id, item_id"),
-        ("a.csv", "list_id\titem_id\n1\t2\n", "lacks the column list_id and item_id"),
+        ("a.csv", "list_id\titem_id\n1\t2\n", "is separated by tabs, not as its name says"),
+        ("a.csv", "list_id;item_id\n1;2\n", "is separated by semicolons, not as its name says"),
+        ("a.csv", "a,b\n1,2\n", "it has a, b; the first row must name the columns"),
+        ("a.csv", 'list_id,item_id\n1,"2,3"\n1,2,3\n', "row 2 has 3 fields, the header 2"),
         ("a.csv", "list_id,item_id\n1,\n", "row 1 has no item_id"),
         ("a.csv", 'list_id,item_id\n1,2\n"",2\n', "row 2 has no list_id"),
         ("a.csv", "list_id,item_id,position\n1,2,first\n", "position must be .* got 'first' in r"),
         ("a.csv", "list_id,item_id,position\n1,2,\n", "row 1 has no position"),
         ("a.csv", "list_id,item_id,position\n1,2,nan\n", "position must be a number, got 'nan'"),
-        ("a.csv", "list_id,item_id\n1,2,3\n", "is not a table separated by commas"),
+        ("a.csv", "list_id,item_id\n1,2,3\n", "row 1 has 3 fields, the header 2"),
         ("a.csv", "list_id,item_id\n1,\0\n", "is a binary file"),
         ("a.inter", "item_id:token\titem_id:float\tlist_id\n1\t2\t3\n", "item_id more than once"),
         ("a.xlsx", "list_id,item_id\n1,2\n", r"must end in .csv, .tsv"),

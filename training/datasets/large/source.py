@@ -8,7 +8,7 @@ import polars as pl
 from cove.errors import DataError
 from training.datasets.archives import unpacked
 from training.datasets.files import digest_of, not_separated, plain_names
-from training.datasets.grouping import CANONICAL_INTEGER, numbers, typed_ids
+from training.datasets.grouping import CANONICAL_INTEGER, numbers, typed_ids, unit_of
 from training.datasets.interactions import InteractionFilter, no_ratings
 from training.datasets.user_clicks import seconds
 from training.datasets.user_file import PARQUET, SEPARATORS, is_quoted, suffix_of
@@ -78,7 +78,9 @@ def _typed(raw: pl.LazyFrame, path: Path, from_text: bool) -> pl.LazyFrame:
     nothing = pl.DataFrame(schema=raw.collect_schema())  # its types say what a column may hold
     need_interactions(nothing, path)
     values = {name: pl.col(name) for name in IDS}
-    if not from_text:
+    if from_text:
+        values = {name: pl.col(name).str.strip_chars() for name in IDS}
+    else:
         values = {name: pl.col(name).cast(typed_ids(nothing[name], path).dtype, strict=False)
                   for name in IDS}  # fmt: skip
     if "rating" in nothing.columns:
@@ -90,7 +92,7 @@ def _typed(raw: pl.LazyFrame, path: Path, from_text: bool) -> pl.LazyFrame:
     raw = raw.select(list(values)).with_row_index(ROW)
     are_integers = _check(raw, values, path)
     if from_text:
-        values |= {name: pl.col(name).cast(pl.Int64) for name in are_integers}
+        values |= {name: values[name].cast(pl.Int64) for name in are_integers}
     if "timestamp" in values:
         values["order"] = values.pop("timestamp")
     return raw.select(ROW, **values)
@@ -115,8 +117,8 @@ def _check(raw: pl.LazyFrame, values: dict[str, pl.Expr], path: Path) -> list[st
     schema = raw.collect_schema()
     texts = [name for name in IDS if schema[name] == pl.String]
     whole = {
-        name: pl.col(name).str.contains(CANONICAL_INTEGER).all()
-        & pl.col(name).cast(pl.Int64, strict=False).is_not_null().all()
+        name: values[name].str.contains(CANONICAL_INTEGER).all()
+        & values[name].cast(pl.Int64, strict=False).is_not_null().all()
         for name in texts
     }
     wrong = {name: _is_wrong(name, value, schema) for name, value in values.items()}
@@ -148,4 +150,4 @@ def _refusal(path: Path, name: str, row: int, value: object) -> DataError:
         return DataError(f"{path}: row {row} has no {name}")
     if name in IDS:
         return DataError(f"{path}: {name} has a value beyond 64 bits in row {row}: {value}")
-    return DataError(f"{path}: {name} must be a number, got {value!r} in row {row}")
+    return DataError(f"{path}: {name} must be a number{unit_of(name)}, got {value!r} in row {row}")
