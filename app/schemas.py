@@ -36,6 +36,10 @@ ExternalIdOf = Annotated[
     ),
 ]
 """An external id: a string or an integer; 50 and "50" are one item, or one user."""
+_SCORE = (
+    "What the model gives; the order of the items is the answer. Scores of fans need not fall, for "
+    "it fills one place after another. Of the most popular items: occurrences in training"
+)
 
 
 class FieldError(BaseModel):
@@ -86,7 +90,7 @@ class CompletedItem(BaseModel):
     """One item of a completion. `shared_codes`: level -> given items that share its code there."""
 
     item: str | int
-    score: float
+    score: float = Field(description=_SCORE)
     title: str | None = None
     codes: list[int] | None = None
     shared_codes: dict[str, int] | None = None
@@ -207,7 +211,7 @@ class RecommendedItem(BaseModel):
     """
 
     item: str | int
-    score: float
+    score: float = Field(description=_SCORE)
     title: str | None = None
     codes: list[int] | None = None
     shared_codes: dict[str, int] | None = None

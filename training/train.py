@@ -148,9 +148,23 @@ def _write(
     add_linear_part(recommender, task)
     tests, by_unit = task.test_metrics(recommender)
     manifest = _manifest(prepared, progress, tests, plan)
+    _judge_probabilities(manifest.metrics, watcher)
     tables = task.tables(recommender)
     index = index_of_items(recommender, task, tables["item"], watcher.warn)
     return write_artifact(output, manifest, recommender, tables, by_unit, index)
+
+
+def _judge_probabilities(metrics: dict[str, dict[str, float]], watcher: Watcher) -> None:
+    """Warn of a click scorer that ranks, but whose probabilities say less than a click rate does;
+    epochs are chosen by AUC, which does not see that."""
+    ours, rate = (metrics.get(each, {}) for each in ("test", "test_item_click_rate"))
+    if rate and ours["log_loss"] > rate["log_loss"]:
+        watcher.warn(
+            f"the probabilities are worse than each item's click rate (log loss "
+            f"{ours['log_loss']:.3f}, {rate['log_loss']:.3f}): trust the order (AUC "
+            f"{ours['auc']:.3f}, {rate['auc']:.3f}) alone, or train a smaller recommender, like "
+            "factorization_machine"
+        )
 
 
 def _already_trained(place: Place, fingerprint: str) -> Manifest | None:

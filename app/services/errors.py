@@ -36,5 +36,5 @@ class NotReadyError(CoveError):
 
 def shown(value: Any) -> str:
     """Give a client's value as it may stand in a sentence: quoted, printable, short."""
-    text = ascii(value)
+    text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -264,3 +264,14 @@ def test_codes_are_not_taken_from_a_model_that_may_know_the_test_samples(
         settings = resolve("deepfm", str(clicks), None, seed, values, manifest.id, (5,))
         with pytest.raises(SettingsError, match="its codes may know this run's test data"):
             run_at(tmp_path / "model", settings, codes_from=output)
+
+
+def test_probabilities_that_say_less_than_click_rates_are_warned_of(
+    clicks: Path, tmp_path: Path
+) -> None:
+    sure, modest = Watcher(), Watcher()
+    run_at(tmp_path / "sure", click_settings(clicks, learning_rate=1.0, warmup_steps=0), sure)
+    run_at(tmp_path / "modest", click_settings(clicks, learning_rate=1e-5), modest)
+    (warning,) = sure.warnings
+    assert "the probabilities are worse than each item's click rate (log loss " in warning
+    assert modest.warnings == []

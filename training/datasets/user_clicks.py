@@ -14,6 +14,7 @@ from training.datasets.grouping import (
     typed_ids,
 )
 from training.datasets.user_file import read_user_table
+from training.datasets.user_items import categories_in, titles_in
 
 TRUTH = {"true": "1", "false": "0"}
 """How other programs spell a label in text."""
@@ -23,8 +24,8 @@ def load_user_clicks(path: Path) -> RawClicks:
     """Read `user_id, item_id, label|rating[, timestamp][, training_only]`, a sample a row.
 
     A label is 0 or 1 (or true, false) and goes before a rating where a file has both; a timestamp
-    is a number of seconds, in Parquet also a date with a time. Other columns are ignored, the name
-    is the file's stem.
+    is a number of seconds, in Parquet also a date with a time; `title` and `categories` are of the
+    row's item. Other columns are ignored, the name is the file's stem.
 
     Raises:
         DataError: the file is absent, empty, of another kind, or lacks a column or a value.
@@ -37,7 +38,8 @@ def load_user_clicks(path: Path) -> RawClicks:
         raise DataError(f"{path} lacks the column label or rating: it has {found}")
     need_columns(table, ("user_id", "item_id"), path)
     ids = integers_where_canonical if file.from_text else typed_ids
-    columns = [ids(table["user_id"], path), ids(table["item_id"], path)]
+    items = ids(table["item_id"], path)
+    columns = [ids(table["user_id"], path), items]
     read = {"label": _zero_or_one, "rating": numbers}[answer]
     columns.append(read(table[answer], path))
     if "timestamp" in table.columns:
@@ -46,7 +48,8 @@ def load_user_clicks(path: Path) -> RawClicks:
         columns.append(_zero_or_one(table["training_only"], path).cast(pl.Boolean))
     rows = pl.DataFrame(columns)
     reject_missing(rows, path)
-    return RawClicks(file.name, rows, None, None, file.sha256)
+    titles, categories = titles_in(table, items, path), categories_in(table, items, path)
+    return RawClicks(file.name, rows, titles, categories, file.sha256)
 
 
 def _zero_or_one(column: pl.Series, path: Path) -> pl.Series:

@@ -10,8 +10,9 @@ import polars as pl
 from cove.errors import DataError
 from training.datasets.archives import decompress
 from training.datasets.files import read_raw, read_text_table
-from training.datasets.grouping import group_lists
+from training.datasets.grouping import group_lists, integers_where_canonical, typed_ids
 from training.datasets.tables import ListData
+from training.datasets.user_items import categories_in, titles_in
 
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t"}
 PARQUET = (".parquet", ".pq")
@@ -20,19 +21,22 @@ SUFFIXES = (*SEPARATORS, *PARQUET)
 
 
 def load_user_file(path: Path) -> ListData:
-    """Read `list_id, item_id[, position]`; other columns are ignored, the name is the file's stem.
+    """Read `list_id, item_id[, position]`, and `title` and `categories` of the row's item where the
+    file has them; other columns are ignored, the name is the file's stem.
 
     Raises:
         DataError: the file is absent, empty, of another kind, or lacks a column or a value.
     """
     file = read_user_table(path)
     lists, list_ids = group_lists(file.table, path, from_text=file.from_text)
+    ids = integers_where_canonical if file.from_text else typed_ids
+    items = ids(file.table["item_id"], path)
     return ListData(
         name=file.name,
         lists=lists,
         list_ids=list_ids,
-        titles=None,
-        categories=None,
+        titles=titles_in(file.table, items, path),
+        categories=categories_in(file.table, items, path),
         sha256=file.sha256,
     )
 

@@ -16,13 +16,15 @@ from training.datasets.interactions import RawInteractions
 from training.datasets.tables import Kind
 from training.datasets.user_clicks import seconds
 from training.datasets.user_file import read_user_table
+from training.datasets.user_items import categories_in, titles_in
 
 
 def load_user_interactions(path: Path) -> RawInteractions:
     """Read `user_id, item_id[, rating][, timestamp]`, an interaction a row.
 
     A timestamp is a number (seconds, or any that grows with time), in Parquet also a date with a
-    time. Other columns are ignored, the name is the file's stem.
+    time; `title` and `categories` are of the row's item. Other columns are ignored, the name is the
+    file's stem.
 
     Raises:
         DataError: the file is absent, empty, of another kind, lacks a column or a value, or has
@@ -32,7 +34,8 @@ def load_user_interactions(path: Path) -> RawInteractions:
     table = file.table
     need_interactions(table, path)
     ids = integers_where_canonical if file.from_text else typed_ids
-    columns = [ids(table["user_id"], path), ids(table["item_id"], path)]
+    items = ids(table["item_id"], path)
+    columns = [ids(table["user_id"], path), items]
     if "rating" in table.columns:
         columns.append(numbers(table["rating"], path))
     if "timestamp" in table.columns:
@@ -41,7 +44,8 @@ def load_user_interactions(path: Path) -> RawInteractions:
     reject_missing(rows, path)
     if "timestamp" in rows.columns:
         rows = rows.rename({"timestamp": "order"})
-    return RawInteractions(file.name, rows, None, None, file.sha256)
+    titles, categories = titles_in(table, items, path), categories_in(table, items, path)
+    return RawInteractions(file.name, rows, titles, categories, file.sha256)
 
 
 def need_interactions(table: pl.DataFrame, path: Path) -> None:

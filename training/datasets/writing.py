@@ -15,12 +15,15 @@ from cove.vocabulary import ExternalId
 from training.datasets.clicks import ClickData
 from training.datasets.interactions import InteractionData
 from training.datasets.tables import ListData
+from training.datasets.user_items import with_items
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
 
 
 def write_lists(data: ListData, path: Path) -> None:
-    """Write `list_id, item_id, position` (from 1), first to a temporary file, then renamed.
+    """Write `list_id, item_id, position` (from 1)`[, title][, categories]`.
+
+    The file is first a temporary one, then renamed.
 
     Raises:
         DataError: the name's ending is unknown or the file cannot be written.
@@ -31,11 +34,13 @@ def write_lists(data: ListData, path: Path) -> None:
         for list_id, items in zip(data.list_ids, data.lists, strict=True)
         for position, item in enumerate(items, start=1)
     ]
-    _write(pl.DataFrame(rows, schema=["list_id", "item_id", "position"], orient="row"), path)
+    table = pl.DataFrame(rows, schema=["list_id", "item_id", "position"], orient="row")
+    _write(with_items(table, data.titles, data.categories), path)
 
 
 def write_clicks(data: ClickData, path: Path) -> None:
-    """Write `user_id, item_id, label[, timestamp][, training_only]`, the last as 0 or 1.
+    """Write `user_id, item_id, label[, timestamp][, training_only][, title][, categories]`, labels
+    and `training_only` as 0 or 1.
 
     The file is first a temporary one, then renamed.
 
@@ -52,11 +57,12 @@ def write_clicks(data: ClickData, path: Path) -> None:
         columns["timestamp"] = pl.Series(data.timestamps)
     if data.training_only is not None:
         columns["training_only"] = pl.Series(data.training_only).cast(pl.UInt8)
-    _write(pl.DataFrame(columns), path)
+    _write(with_items(pl.DataFrame(columns), data.titles, data.categories), path)
 
 
 def write_interactions(data: InteractionData, path: Path) -> None:
-    """Write `user_id, item_id[, timestamp]`, a place in the user's line as a timestamp too.
+    """Write `user_id, item_id[, timestamp][, title][, categories]`, a place in the user's line as a
+    timestamp too.
 
     Facts are not written. The file is first a temporary one, then renamed.
 
@@ -67,7 +73,7 @@ def write_interactions(data: InteractionData, path: Path) -> None:
     columns = {"user_id": _at(data.user_ids, data.users), "item_id": _at(data.item_ids, data.items)}
     if data.order is not None:
         columns["timestamp"] = pl.Series(data.order)
-    _write(pl.DataFrame(columns), path)
+    _write(with_items(pl.DataFrame(columns), data.titles, data.categories), path)
 
 
 def _at(ids: list[ExternalId], positions: npt.NDArray[np.int64]) -> pl.Series:
