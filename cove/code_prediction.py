@@ -16,8 +16,11 @@ class CodePrediction(nn.Module):
         self.heads = nn.ModuleList(nn.Linear(dimensions, size) for size in code_sizes)
 
     def loss(self, states: Tensor, codes: Tensor) -> Tensor:
-        """L_cls: states [M, D] against the codes of their targets [M, H]; the sum over levels."""
+        """L_cls: states [M, D] against the codes of their targets [M, H]; the sum over levels of a
+        mean over states, 0 without any."""
         total = states.new_zeros(())
+        if not len(states):
+            return total
         for level, head in enumerate(self.heads):
             total = total + F.cross_entropy(head(states), codes[:, level])
         return total

@@ -46,7 +46,8 @@ class QuantizerSettings(BaseModel):
     pays once for all who share it, so that an entity seldom seen stays near its code."""
     update_interval: int = Field(default=1, ge=1)
     """K: in training fixed codes move once in K steps, and λ is paid once in K / 4 (K / 4 times as
-    much): see `cove.folding`. Those of row-sparse tables do so in every step."""
+    much): see `cove.folding`. Those of row-sparse tables do so in every step. Below 32 part of what
+    shrinkage does to z reaches the codes, for the table's moments remember it over a move."""
     initialization: Literal["sample", "normal", "kmeans"] = "kmeans"
     """Codebooks from the embeddings of random entities, from a normal distribution at the
     embeddings' scale (the paper's random start), or by k-means on the embeddings after

@@ -10,7 +10,7 @@ import typer
 
 import cove
 from cove.errors import CoveError, SettingsError
-from training.commands.options import DEFAULT_ARTIFACTS, Artifacts, AsJson
+from training.commands.options import DEFAULT_ARTIFACTS, LARGEST_SEED, Artifacts, AsJson
 
 app = typer.Typer(
     name="cove",
@@ -50,7 +50,9 @@ def train_command(
         Path | None,
         typer.Option(help="Take fixed codes from this trained model, by k-means: a control."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="One seed for everything.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="One seed for everything.", min=0, max=LARGEST_SEED)
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="name=value, for any setting; repeatable.")
@@ -136,7 +138,9 @@ def codes(
             help="Another model of the same data: k-means of its embeddings, not of its own."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of k-means and of random codes.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of k-means and of random codes.", min=0, max=LARGEST_SEED)
+    ] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Show how far the codes of items agree with their true categories."""

@@ -51,7 +51,7 @@ def settings_of_form(name: str, recommender: str) -> dict[str, Any]:
     Raises:
         SettingsError: there is no such form.
     """
-    if name not in FORMS:
+    if not isinstance(name, str) or name not in FORMS:
         raise SettingsError(f"form must be one of {', '.join(FORMS)}: got {name!r}")
     if name != DEFAULT or recommender not in _SHRINKAGE:
         return FORMS[name]

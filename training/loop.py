@@ -131,6 +131,7 @@ def _train_epoch(
         revived += revive(recommender, steps, processes)
         watcher.step(epoch + 1, steps, losses.last)
     optimizer.end_epoch()
+    losses.check_weights(objective.parameters(), processes)
     objective.eval()
     values = losses.means()
     with whole_tables(recommender):

@@ -1,11 +1,13 @@
 """The losses of an epoch, and whether they are still numbers."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from training.errors import TrainingError
+from training.parallel import Processes
 
 _NAMES = ("loss", "quantization_loss", "code_prediction_loss")
 _LOOK_EVERY = 20
@@ -40,9 +42,22 @@ class EpochLosses:
         means = (self.sums / self.steps).tolist()
         return dict(zip(_NAMES, means, strict=True))
 
+    def check_weights(self, weights: Iterable[Tensor], processes: Processes) -> None:
+        """Look at what the last step left, of which no loss tells any more.
+
+        Raises:
+            TrainingError: some of it is no number, in this process or another.
+        """
+        total = torch.stack([each.detach().float().sum().cpu() for each in weights]).sum()
+        if float(processes.sum((~total.isfinite()).float())):
+            raise self._broken("a weight")
+
     def _check(self) -> None:
         if not math.isfinite(float(self.sums.sum())):
-            raise TrainingError(
-                f"the loss is not a number any more in epoch {self.epoch}: "
-                f"lower learning_rate ({self.learning_rate})"
-            )
+            raise self._broken("the loss")
+
+    def _broken(self, what: str) -> TrainingError:
+        return TrainingError(
+            f"{what} is not a number any more in epoch {self.epoch}: "
+            f"lower learning_rate ({self.learning_rate})"
+        )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cove.errors import SettingsError
 from cove.objective import ObjectiveSettings
@@ -39,7 +39,8 @@ class RunSettings(BaseModel):
 
     recommender: str
     data: str
-    seed: int
+    seed: int = Field(ge=0, lt=1 << 31)
+    """No larger than every library that draws takes it."""
     filter: Filter
     quantizer: QuantizerSettings | None
     """COVE on items."""

@@ -5,6 +5,7 @@ Several processes and machines may call the same sweep, with one storage and one
 
 import json
 import logging
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ _ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 _BUSY_SECONDS = 30
 """How long one writer of a SQLite file waits for another."""
 BEST = "best.toml"
+_QUESTION = "question"
 
 
 class PrunedError(CoveError):
@@ -62,12 +64,19 @@ class Sweep:
     """Where a run reads, writes and computes, by its folder."""
     registry: str
 
+    @property
+    def question(self) -> str:
+        """What is searched, in one line: trials of one study answer one question."""
+        return f"{self.command}, {dict(self.fixed)}, {dict(self.ranges)}"
+
     def checked(self) -> Self:
         """The same with the ranges that its settings can have (`with_fractions`).
 
         Raises:
-            SettingsError: a setting does not allow its range.
+            SettingsError: a setting does not allow its range, or no settings file can hold it.
         """
+        for name, value in self.fixed.items():
+            _toml(name, value)
         first = {name: found.ends()[0] for name, found in self.ranges.items()}
         for name, found in self.ranges.items():
             for value in found.ends():
@@ -93,7 +102,7 @@ def open_study(sweep: Sweep, seed: int) -> optuna.Study:
     seed: of the first proposals, where this process makes the study.
 
     Raises:
-        SettingsError: the storage cannot be used, or is the registry.
+        SettingsError: the storage cannot be used, is the registry, or holds another search.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
@@ -103,14 +112,23 @@ def open_study(sweep: Sweep, seed: int) -> optuna.Study:
         with only_process(sweep.storage):  # of two who make Optuna's tables at once, one fails
             storage = _storage(sweep.storage)
         try:
-            return optuna.create_study(
+            study = optuna.create_study(
                 study_name=sweep.name, storage=storage, direction="maximize", pruner=pruner,
                 sampler=sampler(seed=seed),
             )  # fmt: skip
         except DuplicatedStudyError:
-            return optuna.load_study(
+            study = optuna.load_study(
                 study_name=sweep.name, storage=storage, pruner=pruner, sampler=sampler()
             )
+        asked = study.user_attrs.get(_QUESTION)
+        if asked is None:
+            study.set_user_attr(_QUESTION, sweep.question)
+        elif asked != sweep.question:
+            raise SettingsError(
+                f"{shown(sweep.storage)} holds a sweep of other settings, ranges or seed: name "
+                "another --output, or --storage"
+            )
+        return study
     except SQLAlchemyError as error:
         reason = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise SettingsError(
@@ -226,9 +244,22 @@ def write_best(sweep: Sweep, best: optuna.trial.FrozenTrial) -> None:
         f"# {sweep.command} --settings {BEST} --output ARTIFACT",
         f"# trial {best.number} of the sweep {sweep.name}, "
         f"run {best.user_attrs.get('run_id', '')}: {best.value:.4f} in validation",
-        *(f"{name} = {json.dumps(value)}" for name, value in (sweep.fixed | best.params).items()),
+        *(_toml(name, value) for name, value in (sweep.fixed | best.params).items()),
     ]
     replace_file(sweep.output / BEST, ("\n".join(lines) + "\n").encode())
+
+
+def _toml(name: str, value: Any) -> str:
+    """A setting as a line of a settings file.
+
+    Raises:
+        SettingsError: there is no such line.
+    """
+    if value is None:
+        raise SettingsError(f"{name}=null cannot stand in a settings file: leave it out")
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{name} = {value}"  # inf and nan are spelled so
+    return f"{name} = {json.dumps(value)}"
 
 
 def _shown(values: Mapping[str, Any]) -> str:

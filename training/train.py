@@ -20,6 +20,7 @@ from training.errors import TrainingError
 from training.item_index import index_of_items
 from training.linear_part import add_linear_part
 from training.loop import LoopPlan, Watcher, entity_code_use, train
+from training.one_run import only_run_at
 from training.parallel import ALONE, Processes
 from training.preparing import Prepared, pick_device, prepare_run
 from training.registry.queries import Registry
@@ -65,6 +66,18 @@ def run_training(
         CoveError: one sentence on what is wrong with the data, the settings or the place.
     """
     check_output(place.output)
+    with only_run_at(place.output):
+        return _run(settings, place, registry, watcher, data, processes)
+
+
+def _run(
+    settings: RunSettings,
+    place: Place,
+    registry: Registry,
+    watcher: Watcher,
+    data: Data | None,
+    processes: Processes,
+) -> Manifest:
     if data is None:
         data = load_data(settings.data, place.data_directory, settings.filter)
     fingerprint = settings.fingerprint(data.sha256)
@@ -161,18 +174,17 @@ def _judge_probabilities(metrics: dict[str, dict[str, float]], watcher: Watcher)
     if rate and ours["log_loss"] > rate["log_loss"]:
         watcher.warn(
             f"the probabilities are worse than each item's click rate (log loss "
-            f"{ours['log_loss']:.3f}, {rate['log_loss']:.3f}): trust the order (AUC "
-            f"{ours['auc']:.3f}, {rate['auc']:.3f}) alone, or train a smaller recommender, like "
-            "factorization_machine"
+            f"{ours['log_loss']:.3f}, {rate['log_loss']:.3f}): trust the order alone, or train a "
+            "smaller recommender, like factorization_machine"
         )
 
 
 def _already_trained(place: Place, fingerprint: str) -> Manifest | None:
-    if place.restart or not (place.output / MANIFEST).exists():
+    if not (place.output / MANIFEST).exists() or (place.restart and place.overwrite):
         return None
     manifest = read_manifest(place.output)
     if manifest.training.get("fingerprint") == fingerprint:
-        return read_artifact(place.output).manifest
+        return None if place.restart else read_artifact(place.output).manifest
     if place.overwrite:
         return None
     raise SettingsError(

@@ -31,6 +31,11 @@ def test_the_loss_is_the_mean_over_positions_of_the_sum_over_levels():
     assert loss.item() == pytest.approx((math.log(4 / 3) + math.log(2)) / 2)
 
 
+def test_a_batch_that_hides_nothing_costs_nothing():
+    loss = heads((3, 2)).loss(torch.empty(0, 2), torch.empty(0, 2, dtype=torch.int64))
+    assert loss.item() == 0
+
+
 def test_its_gradient_reaches_the_states():
     made, states = CodePrediction(2, (3, 2)), torch.randn(4, 2, requires_grad=True)
     made.loss(states, torch.tensor([[0, 0], [1, 0], [2, 1], [0, 0]])).backward()

@@ -81,7 +81,7 @@ def test_k_means_puts_the_codes_on_the_centres_of_what_is_there():
 
 def test_k_means_without_faiss_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(SettingsError, match=r"needs faiss: install the extra `cpu`"):
+    with pytest.raises(SettingsError, match=r"needs faiss, of the extra `cpu`"):
         kmeans(around_blobs(4), 3, 0)
 
 

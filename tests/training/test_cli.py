@@ -183,6 +183,8 @@ def test_the_run_and_the_model_are_listed(cove: Call, unbroken: Trained) -> None
         (["--nope"], "--nope"),
         (["TRAIN", "gru"], "got 'gru'"),
         (["TRAIN", "fans", "--seed", "-1"], "--seed"),
+        (["TRAIN", "fans", "--seed", "2147483648"], "--seed"),
+        (["TRAIN", "fans", "--cove", "auto", "--set", "form=[1]"], "form must be one of"),
         (["TRAIN", "fans", "--seed", "one"], "--seed"),
         (["TRAIN", "fans", "--cove", "10;5"], "whole numbers with commas between"),
         (["TRAIN", "fans", "--cove", "5,10"], "code_sizes must fall strictly"),

@@ -13,10 +13,13 @@ from cove.errors import CoveError
 from tests.training.worlds import run_at
 from training.cli import main
 from training.commands.data import data_app
+from training.datasets import load_data
 from training.datasets.large import holding_out
 from training.measure import measure_again
+from training.parallel import Processes
 from training.recommending import recommend_offline
 from training.resolving import resolve
+from training.tasks import prepare_task
 
 SMALL: dict[str, object] = {"dimensions": 8, "epochs": 3, "batch_size": 33, "learning_rate": 0.01}
 
@@ -106,6 +109,28 @@ def test_many_shards_learn_as_well_and_the_artifact_is_like_any_other(
     again = measure_again(artifact, folder)
     assert again == pytest.approx(manifest.metrics["test"])
     assert len(artifact.evaluation["ndcg_at_10"]) == manifest.counts["test_users"]
+
+
+def test_every_process_draws_the_same_negatives_of_every_shard(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holding_out, "ROWS_IN_SHARD", 100)
+    folder = tmp_path / "prepared"
+    prepare(str(file), "--output", str(folder), "--core", "3")
+    settings = resolve("bprmf", str(folder), None, 0, SMALL)
+    task = prepare_task(load_data(str(folder), None, settings.filter), 0, settings.task_options)
+    drawn = []
+    for rank in (0, 1):
+        torch.manual_seed(5)
+        generator = torch.Generator().manual_seed(5)
+        found = []
+        for batch in Processes(rank, 2).batches(task.batches(33, generator)):
+            found.append([*map(torch.clone, batch)])
+            torch.rand(3)  # what a recommender draws
+        drawn.append([torch.cat(each) for each in zip(*found, strict=True)])
+    assert len(drawn[0][0]) > 200, "there must be several shards"
+    for one, other in zip(*drawn, strict=True):
+        assert torch.equal(one, other)
 
 
 def test_stats_of_a_folder_are_those_of_its_file(file: Path, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """`cove sweep`: ranges, trials, pruning, the settings file that training takes, many processes."""
 
 import json
+import math
 import os
 import re
 import subprocess
@@ -90,6 +91,21 @@ def test_values_that_were_tried_are_not_trained_again(
     for line in same:
         number, earlier = map(int, re.findall(r"trial (\d+)", line))
         assert values[number] == values[earlier]
+
+
+def test_a_sweep_is_gone_on_with_by_the_same_call_alone(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ranges = ["--range", "dropout=0.0,0.2", "--trials", "1"]
+    assert main(call(tiny, tmp_path, *ranges, "--set", "gradient_norm=Infinity")) == 0
+    best = read_settings_file(tmp_path / "best.toml")
+    assert best["gradient_norm"] == math.inf
+    for more in (["--set", "epochs=3"], ["--seed", "4"], ["--range", "dropout=0.0,0.5"]):
+        capsys.readouterr()
+        assert main([*call(tiny, tmp_path, *ranges, "--set", "gradient_norm=Infinity"), *more]) == 2
+        assert "holds a sweep of other settings, ranges or seed" in capsys.readouterr().err
+    assert main(call(tiny, tmp_path, *ranges, "--set", "patience=null")) == 2
+    assert "patience=null cannot stand in a settings file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

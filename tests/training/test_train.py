@@ -17,6 +17,7 @@ from tests.training.worlds import (
     small_settings,
 )
 from training.datasets import ListFilter, load_lists
+from training.one_run import only_run_at
 from training.preparing import pick_device
 from training.resolving import resolve
 from training.tasks.list_completion import prepare
@@ -200,8 +201,22 @@ def test_other_settings_on_the_same_output_are_refused(tiny: Path, tmp_path: Pat
         run_at(output, other)
     assert "\n" not in str(no.value)
     assert read_artifact(output).manifest == first
+    with pytest.raises(SettingsError, match="--overwrite"):
+        run_at(output, other, restart=True)  # which is for checkpoints
+    assert read_artifact(output).manifest == first
     replaced = run_at(output, other, overwrite=True)
     assert read_artifact(output).manifest == replaced
+    assert [path.name for path in tmp_path.glob(".*")] == []
+
+
+def test_an_output_is_trained_by_one_process_at_a_time(tiny: Path, tmp_path: Path) -> None:
+    output, settings = tmp_path / "model", small_settings(tiny, epochs=1)
+    with only_run_at(output), pytest.raises(SettingsError, match="another process is training"):
+        run_at(output, settings)
+    manifest = run_at(output, settings)
+    with only_run_at(output):
+        pass
+    assert read_artifact(output).manifest == manifest
     assert [path.name for path in tmp_path.glob(".*")] == []
 
 
@@ -251,6 +266,13 @@ def test_more_codes_than_items_are_refused(tiny: Path, tmp_path: Path) -> None:
     )
     with pytest.raises(SettingsError, match=r"must not exceed the 80 items.*got 81"):
         run_at(tmp_path / "model", wide)
+
+
+def test_weights_that_the_last_step_broke_fail_the_run(tiny: Path, tmp_path: Path) -> None:
+    one_step = small_settings(tiny, learning_rate=1e38, warmup_steps=0, epochs=1, batch_size=1000)
+    with pytest.raises(CoveError, match="a weight is not a number any more in epoch 1: lower"):
+        run_at(tmp_path / "model", one_step)
+    assert not (tmp_path / "model").exists()
 
 
 def test_a_loss_that_is_no_number_fails_the_run(tiny: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cove.errors import DataError, SettingsError
-from training.commands.options import AsJson
+from training.commands.options import LARGEST_SEED, AsJson
 from training.commands.prepare import prepare_folder
 from training.datasets import (
     DATASETS,
@@ -51,7 +51,9 @@ MinNegatives = Annotated[int | None, typer.Option(help="Clicks: least negatives 
 HeldOutUsers = Annotated[
     int | None, typer.Option(help="Folder: most users to test on, 0 for all.", min=0)
 ]
-Seed = Annotated[int, typer.Option(help="Folder: draws those users, and the shards.", min=0)]
+Seed = Annotated[
+    int, typer.Option(help="Folder: draws those users, and the shards.", min=0, max=LARGEST_SEED)
+]
 Core = Annotated[int | None, typer.Option(help="Interactions: least of a user and of an item.")]
 
 FILTERS: dict[str, type[FilterRule]] = {

@@ -72,7 +72,7 @@ def run_recommend(artifact: Path, asked: Asked, k: int, as_json: bool) -> None:
 
 def _answer(artifact: Path, asked: Asked, k: int) -> dict[str, Any]:
     if asked.items is not None:
-        items = next(csv.reader([" ".join(asked.items.split("\n"))], skipinitialspace=True))
+        items = next(csv.reader([" ".join(asked.items.splitlines())], skipinitialspace=True))
         return complete_offline(artifact, [item.strip() for item in items], k)
     loaded = read_artifact(artifact)
     if asked.user is not None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from training.commands.options import AsJson
+from training.commands.options import LARGEST_SEED, AsJson
 
 
 def sweep(
@@ -28,7 +28,9 @@ def sweep(
         str | None, typer.Option("--user-cove", help="COVE on users, as for train.")
     ] = None,
     trials: Annotated[int, typer.Option(help="Trials in all, of every process.", min=1)] = 20,
-    seed: Annotated[int, typer.Option(help="Of every run, and of the search.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of every run, and of the search.", min=0, max=LARGEST_SEED)
+    ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="name=value for every trial.")

@@ -109,3 +109,5 @@ def replacing(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
+    except pl.exceptions.PolarsError as error:  # its own words for a full disk
+        raise DataError(f"{path} cannot be written: {str(error).splitlines()[0]}") from None

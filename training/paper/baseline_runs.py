@@ -6,6 +6,7 @@ metric by list, [n] float32, in the order of the test split.
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -17,6 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 import cove
+from cove.errors import CoveError
 from cove.vocabulary import NUM_SPECIAL
 from training.evaluation import preference_baselines
 from training.evaluation.baselines import Ease, ItemCooccurrence, ItemKnn, MostPopular
@@ -150,10 +152,18 @@ def write_baseline(folder: Path, result: BaselineResult, by_list: dict[str, Tens
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file beside its place, then rename it: a reader has the old one or the new."""
-    scratch = path.with_name(f".{path.name}.tmp")
-    scratch.write_bytes(content)
-    scratch.replace(path)
+    """Write a file beside its place, then rename it: a reader has the old one or the new.
+
+    Raises:
+        CoveError: it cannot be written.
+    """
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        scratch.write_bytes(content)
+        scratch.replace(path)
+    except OSError as error:
+        scratch.unlink(missing_ok=True)
+        raise CoveError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def read_baseline(

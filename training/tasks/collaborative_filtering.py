@@ -7,6 +7,7 @@ together. n training interactions, m held-out ones, U users of the data, N items
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,10 +103,12 @@ class CollaborativeFiltering:
     def batches(self, size: int, generator: torch.Generator) -> Iterator[PairBatch]:
         """One epoch of training batches, of equal size but for one interaction.
 
-        Negatives are drawn anew for all that is shuffled together, by torch's own generator.
+        Negatives are drawn anew for all that is shuffled together: for the first part by torch's
+        own generator, which then draws other numbers in each process; so for later parts not.
         """
-        for users, items in self.train.parts(generator):
-            negatives = self.negatives.draw_many(users)  # [n, K]
+        for number, (users, items) in enumerate(self.train.parts(generator)):
+            with _drawn_alike(generator, users.device) if number else nullcontext():
+                negatives = self.negatives.draw_many(users)  # [n, K]
             order = torch.randperm(len(users), generator=generator).to(users.device)
             batches = order.tensor_split(-(-len(order) // size))
             for start in range(0, len(batches), _BATCHES_AT_ONCE):
@@ -217,3 +220,13 @@ def known_histories(whose: Tensor, what: Tensor, users: Vocabulary) -> Histories
     """The items of each user out of pairs [n] and [n], PAD where training does not know one."""
     known = (whose != PAD) & (what != PAD)
     return Histories(whose[known], what[known], len(users))
+
+
+@contextmanager
+def _drawn_alike(generator: torch.Generator, device: torch.device) -> Iterator[None]:
+    """Let torch's own generator draw what `generator` says, the same in each process; after it, it
+    goes on where it was."""
+    seed = int(torch.randint(1 << 62, (), generator=generator))
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

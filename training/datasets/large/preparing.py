@@ -51,6 +51,8 @@ def prepare_interactions(
             made.rename(output)
     except OSError as error:
         raise DataError(f"{output} cannot be written: {error.strerror or error}") from None
+    except pl.exceptions.PolarsError as error:  # its own words for a full disk
+        raise DataError(f"{output} cannot be written: {str(error).splitlines()[0]}") from None
     return manifest
 
 

@@ -146,7 +146,7 @@ def _is_wrong(name: str, value: pl.Expr, schema: pl.Schema) -> pl.Expr:
 
 
 def _refusal(path: Path, name: str, row: int, value: object) -> DataError:
-    if value is None or value == "":
+    if value is None or str(value).strip() == "":
         return DataError(f"{path}: row {row} has no {name}")
     if name in IDS:
         return DataError(f"{path}: {name} has a value beyond 64 bits in row {row}: {value}")
