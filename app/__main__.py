@@ -2,7 +2,7 @@
 
 import sys
 
-from cove.errors import CoveError, SettingsError
+from cove.errors import CoveError, missing_extra
 
 
 def main() -> int:
@@ -12,10 +12,7 @@ def main() -> int:
             from app.server import need_address, serve  # noqa: PLC0415 - what may be missing
             from app.settings import read_settings  # noqa: PLC0415
         except ModuleNotFoundError as error:
-            raise SettingsError(
-                f"serving needs the extra `serve` (no module {error.name}): "
-                "pip install 'cove-recommender[serve]'"
-            ) from None
+            raise missing_extra("serving", "serve", error) from None
         settings = read_settings()
         need_address(settings)
         serve(settings)

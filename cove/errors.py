@@ -9,6 +9,14 @@ class SettingsError(CoveError):
     """A setting has an unknown name or a value that its rule forbids."""
 
 
+def missing_extra(what: str, extra: str, error: ImportError) -> SettingsError:
+    """The error of whoever asks for `what` without the extra that it needs."""
+    return SettingsError(
+        f"{what} needs the extra `{extra}` (no module {error.name}): "
+        f"pip install 'cove-recommender[{extra}]'"
+    )
+
+
 class DataError(CoveError):
     """A data file is missing, malformed, or holds nothing that can be used."""
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 import cove
-from cove.errors import CoveError, SettingsError
-from training.commands.options import DEFAULT_ARTIFACTS, LARGEST_SEED, Artifacts, AsJson
+from cove.errors import CoveError, SettingsError, missing_extra
+from training.commands.options import DEFAULT_ARTIFACTS, Artifacts, AsJson
+from training.seeds import LARGEST_SEED
 
 app = typer.Typer(
     name="cove",
@@ -211,10 +212,7 @@ def serve(
         from app.server import serve as serve_over_http
         from app.settings import read_settings
     except ImportError as error:
-        raise SettingsError(
-            f"serving needs the extra `serve` (no module {error.name}): "
-            "pip install 'cove-recommender[serve]'"
-        ) from None
+        raise missing_extra("serving", "serve", error) from None
     if not artifacts.is_dir():
         raise SettingsError(f"there is no folder {artifacts}: name one with --artifacts")
     settings = read_settings(artifacts=artifacts, host=host, port=port, workers=workers)

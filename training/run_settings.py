@@ -15,6 +15,7 @@ from cove.quantization import QuantizerSettings
 from cove.recommenders import RECOMMENDERS
 from training.datasets import Filter
 from training.optimisation import TrainingSettings
+from training.seeds import LARGEST_SEED
 
 _LATER_FIELDS: dict[str, Any] = {
     "loss": "bpr",
@@ -39,8 +40,7 @@ class RunSettings(BaseModel):
 
     recommender: str
     data: str
-    seed: int = Field(ge=0, lt=1 << 31)
-    """No larger than every library that draws takes it."""
+    seed: int = Field(ge=0, le=LARGEST_SEED)
     filter: Filter
     quantizer: QuantizerSettings | None
     """COVE on items."""

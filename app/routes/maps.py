@@ -11,8 +11,8 @@ from app.services import maps
 from app.view_schemas import Map
 
 router = APIRouter(tags=["codes"], responses=documented(404, 422, 503))
-_GZIP = re.compile(r"(?i:(?:^|,)\s*gzip\s*(?!\s*;\s*q\s*=\s*0(?:\.0*)?\s*(?:,|$))(?:;|,|$))")
-"""Accept-Encoding that names gzip, and not with the weight 0."""
+_NOT_AT_ALL = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
+"""The weight of a coding that is refused."""
 
 
 @router.get("/map", response_model=Map)
@@ -24,7 +24,15 @@ def entity_map(
     """Items or users where a projection puts them that was made when the model was trained: who is
     alike lies near. Columns, not rows, and compressed for whoever takes gzip.
     """
-    zipped = _GZIP.search(accept_encoding) is not None
+    zipped = _takes_gzip(accept_encoding)
     headers = {"Vary": "Accept-Encoding"} | ({"Content-Encoding": "gzip"} if zipped else {})
     content = maps.content(index, limit, zipped)
     return Response(content, media_type="application/json", headers=headers)
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding names gzip, and not with the weight 0."""
+    codings = (each.partition(";") for each in accepted.lower().split(","))
+    return any(
+        name.strip() == "gzip" and not _NOT_AT_ALL.fullmatch(weight) for name, _, weight in codings
+    )

@@ -28,17 +28,16 @@ export class Failure extends Error {
   }
 }
 
-// JSON whose integers that a number cannot hold, as ids may be, stay the text that they are.
-const parsed = (text) => JSON.parse(text, (_, value, context) =>
-  Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source ?? value : value);
-
-const attempted = (make) => {
+// JSON whose integers that a number cannot hold, as ids may be, stay the text that they are; null
+// where it is none.
+function parsed(text) {
   try {
-    return make();
+    return JSON.parse(text, (_, value, context) =>
+      Number.isInteger(value) && !Number.isSafeInteger(value) ? context?.source ?? value : value);
   } catch {
     return null;
   }
-};
+}
 
 // The answer of a call; it fails with a Failure. Where the server needs a key, a person is asked.
 export async function ask(path, options = {}) {
@@ -52,7 +51,7 @@ export async function ask(path, options = {}) {
   if (response.status === 401 && (await enterKey())) return ask(path, options);
   const isJson = response.headers.get("content-type")?.includes("json");
   const text = await response.text().catch(() => "");
-  const body = isJson ? attempted(() => parsed(text)) : text;
+  const body = isJson ? parsed(text) : text;
   if (!response.ok) {
     throw new Failure(response.status, body?.detail ?? response.statusText,
       response.headers.has("www-authenticate"));

@@ -1,8 +1,8 @@
 """Which model is served is changed over HTTP, and never to one that cannot be read."""
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from app.main import create_app
 from app.services import active_models
 from app.settings import Settings
 from tests.app.conftest import make_artifact, make_click_artifact
+from tests.app.servers import wait_for
 from tests.app.test_errors import check_problem
 from training.registry.database import registry_url
 from training.registry.queries import Registry
@@ -35,18 +36,34 @@ def served(client: TestClient) -> str:
     return client.post("/complete-list", json={"items": [1]}).json()["model"]
 
 
+def place_of(folder: Path, model: str) -> Path:
+    """The artifact of a model."""
+    (place,) = (path.parent for path in folder.glob("*/manifest.json") if model in path.read_text())
+    return place
+
+
 def break_artifact(folder: Path, model: str, file: str) -> None:
     """Cut a file of the artifact of a model short."""
-    (place,) = (path.parent for path in folder.glob("*/manifest.json") if model in path.read_text())
+    place = place_of(folder, model)
     (place / file).write_bytes((place / file).read_bytes()[:-1])
 
 
-def wait_for(what: Callable[[], object]) -> None:
-    """Until it is true; for 20 seconds at most."""
-    end = time.monotonic() + 20
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.02)
+@contextmanager
+def served_while_broken(
+    folder: Path, model: str, wait_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[TestClient, Callable[[], object]]]:
+    """A server whose registry names a model that cannot be read, and what makes that whole again;
+    it is tried again after `wait_seconds`."""
+    file = place_of(folder, model) / "weights.safetensors"
+    weights = file.read_bytes()
+    monkeypatch.setattr(active_models, "_FIRST_WAIT_SECONDS", wait_seconds)
+    settings = Settings(artifacts=folder, admin_key="the-admin", poll_seconds=0.05)
+    with TestClient(create_app(settings)) as client:
+        break_artifact(folder, model, file.name)
+        with Registry(registry_url(folder)) as registry:
+            registry.activate(model)
+        wait_for(lambda: client.get("/readyz").json().get("problems"), 20)
+        yield client, lambda: file.write_bytes(weights)
 
 
 def post(client: TestClient, path: str):
@@ -119,35 +136,19 @@ def test_a_model_that_was_broken_is_served_when_it_is_whole_again(
     changing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, (first, second) = changing
-    (place,) = (p.parent for p in tmp_path.glob("*/manifest.json") if second in p.read_text())
-    weights = (place / "weights.safetensors").read_bytes()
-    monkeypatch.setattr(active_models, "_FIRST_WAIT_SECONDS", 0.2)
-    settings = Settings(artifacts=tmp_path, admin_key="the-admin", poll_seconds=0.05)
-    with TestClient(create_app(settings)) as client:
-        break_artifact(tmp_path, second, "weights.safetensors")
-        with Registry(registry_url(tmp_path)) as registry:
-            registry.activate(second)
-            wait_for(lambda: client.get("/readyz").json().get("problems"))
-            assert served(client) == first
-            (place / "weights.safetensors").write_bytes(weights)
-            wait_for(lambda: served(client) == second)
-            assert "problems" not in client.get("/readyz").json()
+    with served_while_broken(tmp_path, second, 0.2, monkeypatch) as (client, mend):
+        assert served(client) == first
+        mend()
+        wait_for(lambda: served(client) == second, 20)
+        assert "problems" not in client.get("/readyz").json()
 
 
 def test_an_activation_reads_at_once_what_could_not_be_read_before(
     changing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, (_, second) = changing
-    (place,) = (p.parent for p in tmp_path.glob("*/manifest.json") if second in p.read_text())
-    weights = (place / "weights.safetensors").read_bytes()
-    monkeypatch.setattr(active_models, "_FIRST_WAIT_SECONDS", 600)
-    settings = Settings(artifacts=tmp_path, admin_key="the-admin", poll_seconds=0.05)
-    with TestClient(create_app(settings)) as client:
-        break_artifact(tmp_path, second, "weights.safetensors")
-        with Registry(registry_url(tmp_path)) as registry:
-            registry.activate(second)
-        wait_for(lambda: client.get("/readyz").json().get("problems"))
-        (place / "weights.safetensors").write_bytes(weights)
+    with served_while_broken(tmp_path, second, 600, monkeypatch) as (client, mend):
+        mend()
         assert post(client, f"/models/{second}/activate").status_code == 200
         assert served(client) == second
 
@@ -157,7 +158,7 @@ def test_an_artifact_that_was_overwritten_is_not_served_under_the_old_ones_name(
 ) -> None:
     client, (first, second) = changing
     post(client, f"/models/{second}/activate")
-    (place,) = (p.parent for p in tmp_path.glob("*/manifest.json") if second in p.read_text())
+    place = place_of(tmp_path, second)
     shutil.rmtree(place)
     third = make_artifact(place, seed=3)
     assert served(client) == second, "a server has its files mapped"

@@ -91,14 +91,19 @@ def test_a_run_on_a_folder_gives_the_weights_of_the_run_in_memory(
     assert one.data_sha256 != other.data_sha256
 
 
-def test_many_shards_learn_as_well_and_the_artifact_is_like_any_other(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def shards(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A prepared folder of several shards."""
     monkeypatch.setattr(holding_out, "ROWS_IN_SHARD", 100)
-    folder = tmp_path / "prepared"
-    prepare(str(file), "--output", str(folder), "--core", "3")
+    prepare(str(file), "--output", str(tmp_path / "prepared"), "--core", "3")
+    return tmp_path / "prepared"
+
+
+def test_many_shards_learn_as_well_and_the_artifact_is_like_any_other(
+    shards: Path, tmp_path: Path
+) -> None:
     values = SMALL | {"epochs": 20, "patience": 20}
-    manifest = run_at(tmp_path / "model", resolve("bprmf", str(folder), None, 0, values))
+    manifest = run_at(tmp_path / "model", resolve("bprmf", str(shards), None, 0, values))
     random_ndcg = 0.19  # ten of 30 items by chance, the held-out one among them
     assert manifest.metrics["test"]["ndcg_at_10"] > random_ndcg
     artifact = read_artifact(tmp_path / "model")
@@ -106,19 +111,14 @@ def test_many_shards_learn_as_well_and_the_artifact_is_like_any_other(
     answer = recommend_offline(artifact, "u3", 5)
     assert answer["known_user"]
     assert len(answer["items"]) == 5
-    again = measure_again(artifact, folder)
+    again = measure_again(artifact, shards)
     assert again == pytest.approx(manifest.metrics["test"])
     assert len(artifact.evaluation["ndcg_at_10"]) == manifest.counts["test_users"]
 
 
-def test_every_process_draws_the_same_negatives_of_every_shard(
-    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(holding_out, "ROWS_IN_SHARD", 100)
-    folder = tmp_path / "prepared"
-    prepare(str(file), "--output", str(folder), "--core", "3")
-    settings = resolve("bprmf", str(folder), None, 0, SMALL)
-    task = prepare_task(load_data(str(folder), None, settings.filter), 0, settings.task_options)
+def test_every_process_draws_the_same_negatives_of_every_shard(shards: Path) -> None:
+    settings = resolve("bprmf", str(shards), None, 0, SMALL)
+    task = prepare_task(load_data(str(shards), None, settings.filter), 0, settings.task_options)
     drawn = []
     for rank in (0, 1):
         torch.manual_seed(5)

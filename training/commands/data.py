@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cove.errors import DataError, SettingsError
-from training.commands.options import LARGEST_SEED, AsJson
+from training.commands.options import AsJson
 from training.commands.prepare import prepare_folder
 from training.datasets import (
     DATASETS,
@@ -31,6 +31,7 @@ from training.datasets.fetching import fetch
 from training.datasets.rules import FilterRule
 from training.datasets.stats import Stats, click_stats, interaction_stats, list_stats
 from training.datasets.writing import write_clicks, write_interactions, write_lists
+from training.seeds import LARGEST_SEED
 
 data_app = typer.Typer(no_args_is_help=True, help="Data sets: list, fetch, prepare, count.")
 

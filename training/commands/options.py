@@ -10,5 +10,3 @@ Artifacts = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 DEFAULT_ARTIFACTS = Path("artifacts")
-LARGEST_SEED = 2**31 - 1
-"""As much as every library that draws random numbers takes."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from training.commands.options import LARGEST_SEED, AsJson
+from training.commands.options import AsJson
+from training.seeds import LARGEST_SEED
 
 
 def sweep(

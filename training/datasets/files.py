@@ -165,7 +165,7 @@ def read_text_table(
             infer_schema=False,
         )
     except pl.exceptions.PolarsError as error:
-        check_widths(text, path, separator, quoted)
+        _check_widths(text, path, separator, quoted)
         raise not_separated(error, path, separator) from None
     if columns is None:
         table = table.rename(plain_names(table.columns, path))
@@ -175,7 +175,7 @@ def read_text_table(
     return table
 
 
-def check_widths(text: str, path: Path, separator: str, quoted: bool) -> None:
+def _check_widths(text: str, path: Path, separator: str, quoted: bool) -> None:
     """Name the first row that has more fields than the first one.
 
     Raises:

@@ -8,10 +8,8 @@ from cove.errors import DataError
 from training.datasets.clicks import RawClicks
 from training.datasets.files import need_columns
 from training.datasets.grouping import (
-    integers_where_canonical,
     numbers,
     reject_missing,
-    typed_ids,
 )
 from training.datasets.user_file import read_user_table
 from training.datasets.user_items import categories_in, titles_in
@@ -37,9 +35,8 @@ def load_user_clicks(path: Path) -> RawClicks:
         found = ", ".join(table.columns)
         raise DataError(f"{path} lacks the column label or rating: it has {found}")
     need_columns(table, ("user_id", "item_id"), path)
-    ids = integers_where_canonical if file.from_text else typed_ids
-    items = ids(table["item_id"], path)
-    columns = [ids(table["user_id"], path), items]
+    items = file.ids("item_id", path)
+    columns = [file.ids("user_id", path), items]
     read = {"label": _zero_or_one, "rating": numbers}[answer]
     columns.append(read(table[answer], path))
     if "timestamp" in table.columns:

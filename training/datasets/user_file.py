@@ -29,8 +29,7 @@ def load_user_file(path: Path) -> ListData:
     """
     file = read_user_table(path)
     lists, list_ids = group_lists(file.table, path, from_text=file.from_text)
-    ids = integers_where_canonical if file.from_text else typed_ids
-    items = ids(file.table["item_id"], path)
+    items = file.ids("item_id", path)
     return ListData(
         name=file.name,
         lists=lists,
@@ -48,6 +47,15 @@ class UserTable(NamedTuple):
     table: pl.DataFrame
     from_text: bool
     sha256: str
+
+    def ids(self, column: str, path: Path) -> pl.Series:
+        """A column's ids, as text or int64.
+
+        Raises:
+            DataError: they are of another kind, or too large for 64 bits.
+        """
+        read = integers_where_canonical if self.from_text else typed_ids
+        return read(self.table[column], path)
 
 
 def read_user_table(path: Path) -> UserTable:

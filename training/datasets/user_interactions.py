@@ -7,10 +7,8 @@ import polars as pl
 from cove.errors import DataError
 from training.datasets.files import need_columns
 from training.datasets.grouping import (
-    integers_where_canonical,
     numbers,
     reject_missing,
-    typed_ids,
 )
 from training.datasets.interactions import RawInteractions
 from training.datasets.tables import Kind
@@ -33,9 +31,8 @@ def load_user_interactions(path: Path) -> RawInteractions:
     file = read_user_table(path)
     table = file.table
     need_interactions(table, path)
-    ids = integers_where_canonical if file.from_text else typed_ids
-    items = ids(table["item_id"], path)
-    columns = [ids(table["user_id"], path), items]
+    items = file.ids("item_id", path)
+    columns = [file.ids("user_id", path), items]
     if "rating" in table.columns:
         columns.append(numbers(table["rating"], path))
     if "timestamp" in table.columns:

@@ -101,12 +101,23 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         DataError: the file cannot be written.
     """
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".data-", dir=path.parent) as folder:
             temporary = Path(folder, path.name)
             yield temporary
             os.replace(temporary, path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in one sentence what keeps `path` from being written.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    try:
+        yield
     except OSError as error:
         raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
     except pl.exceptions.PolarsError as error:  # its own words for a full disk

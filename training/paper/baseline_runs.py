@@ -6,7 +6,6 @@ metric by list, [n] float32, in the order of the test split.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
@@ -18,8 +17,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 import cove
-from cove.errors import CoveError
 from cove.vocabulary import NUM_SPECIAL
+from training.datasets.writing import replacing
 from training.evaluation import preference_baselines
 from training.evaluation.baselines import Ease, ItemCooccurrence, ItemKnn, MostPopular
 from training.evaluation.metrics import mean_metrics
@@ -155,15 +154,10 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write a file beside its place, then rename it: a reader has the old one or the new.
 
     Raises:
-        CoveError: it cannot be written.
+        DataError: it cannot be written.
     """
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        scratch.write_bytes(content)
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise CoveError(f"{path} cannot be written: {error.strerror}") from None
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def read_baseline(

@@ -15,6 +15,7 @@ from training.datasets.large.source import open_source
 from training.datasets.large.writing import write_files
 from training.datasets.prepared import MANIFEST, PreparedManifest
 from training.datasets.stats import interaction_counts
+from training.datasets.writing import writing
 
 HELD_OUT_USERS = 20_000
 """Users that are tested on where nobody says: the error of a mean over so many is less than a
@@ -42,17 +43,13 @@ def prepare_interactions(
     """
     if output.exists():
         raise DataError(f"{output} is there already: name another output")
-    try:
+    with writing(output):
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{output.name}-", dir=output.parent) as name:
             made = Path(name, "prepared")
             made.mkdir()
             manifest = _prepare(path, made, Path(name), filter, held_out_users, seed, tell)
             made.rename(output)
-    except OSError as error:
-        raise DataError(f"{output} cannot be written: {error.strerror or error}") from None
-    except pl.exceptions.PolarsError as error:  # its own words for a full disk
-        raise DataError(f"{output} cannot be written: {str(error).splitlines()[0]}") from None
     return manifest
 
 
