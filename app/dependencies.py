@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Query, Request, Response
@@ -21,31 +22,34 @@ from app.services.shadow import AnyQuestion, RecentCalls
 from app.settings import Settings
 
 
-async def _settings(request: Request) -> Settings:
-    return cast(Settings, request.app.state.settings)
-
-
 async def _store(request: Request) -> ModelStore:
     return cast(ModelStore, request.app.state.store)
-
-
-async def _batcher(request: Request) -> Batcher:
-    return cast(Batcher, request.app.state.batcher)
-
-
-async def _cache(request: Request) -> AnswerCache:
-    return cast(AnswerCache, request.app.state.cache)
 
 
 async def _recent(request: Request) -> RecentCalls:
     return cast(RecentCalls, request.app.state.recent)
 
 
-SettingsOf = Annotated[Settings, Depends(_settings)]
 StoreOf = Annotated[ModelStore, Depends(_store)]
-BatcherOf = Annotated[Batcher, Depends(_batcher)]
-CacheOf = Annotated[AnswerCache, Depends(_cache)]
 RecentOf = Annotated[RecentCalls, Depends(_recent)]
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What it takes to ask a model; one dependency, for each of several costs every call anew."""
+
+    settings: Settings
+    store: ModelStore
+    batcher: Batcher
+    cache: AnswerCache
+    recent: RecentCalls
+
+
+async def _serving(request: Request) -> Serving:
+    return cast(Serving, request.app.state.serving)
+
+
+ServingOf = Annotated[Serving, Depends(_serving)]
 
 
 async def model_for(store: ModelStore, model_id: str | None, task: str) -> ServedModel:
@@ -62,8 +66,7 @@ def answer_of(found: BaseModel, unknown_ids: int, sources: Iterable[str]) -> Ans
 
 
 async def answered(
-    cache: AnswerCache,
-    recent: RecentCalls,
+    serving: Serving,
     request: CompletionRequest | ScoringRequest | RecommendationRequest,
     question: AnyQuestion,
     models: str,
@@ -73,9 +76,9 @@ async def answered(
 
     It is kept by the request, word by word, and by the ids of the models that it is from.
     """
-    answer = await cache.get(lambda: f"{models} {request.model_dump_json()}", make)
+    answer = await serving.cache.get(lambda: f"{models} {request.model_dump_json()}", make)
     if request.model is None:
-        recent.add(question)
+        serving.recent.add(question)
     task = question.model.task
     UNKNOWN_IDS.labels(task).inc(answer.unknown_ids)
     for source, count in answer.fallbacks.items():

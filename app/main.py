@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 import cove
 from app import errors
+from app.dependencies import Serving
 from app.keys import read_keys
 from app.limits import RequestLimits
 from app.observed import Observed
@@ -55,9 +56,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         torch.set_num_threads(settings.torch_threads)
         store = ModelStore(settings)
         batcher = Batcher(settings.max_batch, settings.max_queue)
-        app.state.store, app.state.batcher = store, batcher
-        app.state.recent = RecentCalls(settings.recent_calls)
-        app.state.cache = AnswerCache(settings.cache_bytes)
+        app.state.store = store
+        app.state.recent = recent = RecentCalls(settings.recent_calls)
+        cache = AnswerCache(settings.cache_bytes)
+        app.state.serving = Serving(settings, store, batcher, cache, recent)
         try:
             await run_in_threadpool(store.start)
             gc.freeze()  # what lives as long as the server is not looked through again and again

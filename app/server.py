@@ -11,12 +11,16 @@ from app.keys import read_keys
 from app.logs import write_logs
 from app.settings import Settings, read_settings
 from cove.errors import SettingsError
+from cove.memory import keep_freed_memory
 
 _BACKLOG = 2048
 _KEEP_ALIVE_SECONDS = 75
 """Longer than proxies commonly keep a connection: they, not the server, are to close it."""
 _SILENT_WORKER_SECONDS = 60
 """After which a worker that does not answer its parent is replaced: busy ones may take long."""
+
+_KEPT_BYTES = 1 << 27
+"""Free memory that a process keeps: the scores and states of a batch, several times over."""
 
 
 def need_address(settings: Settings) -> None:
@@ -46,7 +50,7 @@ def serve(settings: Settings) -> None:
     read_keys(settings)  # before there are workers that would each say so
     write_logs(settings.log_level)
     if settings.workers == 1:
-        run(_app(settings), settings)
+        run(application(settings), settings)
         return
     given = {"ARTIFACTS": settings.artifacts, "HOST": settings.host, "PORT": settings.port}
     os.environ |= {f"COVE_{name}": str(value) for name, value in given.items()}
@@ -59,14 +63,16 @@ def worker() -> FastAPI:
     """The application of one worker of several, by the settings of the environment."""
     settings = read_settings()
     write_logs(settings.log_level)
-    app = _app(settings)
-    from app.metrics import forget_dead_workers  # noqa: PLC0415 - after `_app`, as there
+    app = application(settings)
+    from app.metrics import forget_dead_workers  # noqa: PLC0415 - after `application`, as there
 
     forget_dead_workers()
     return app
 
 
-def _app(settings: Settings) -> FastAPI:
+def application(settings: Settings) -> FastAPI:
+    """The application of this process, which keeps memory for one answer after the other."""
+    keep_freed_memory(_KEPT_BYTES)
     from app.main import create_app  # noqa: PLC0415 - loads torch, which the parent does not need
 
     return create_app(settings)

@@ -18,9 +18,9 @@ import cove  # before torch: it sets how OpenMP's threads wait
 import torch
 
 from cove.batches import PairBatch
+from cove.memory import keep_freed_memory
 from training.datasets import load_data
 from training.loop import train_step
-from training.memory import keep_freed_memory
 from training.optimisation import Optimizer
 from training.preparing import new_objective
 from training.resolving import resolve

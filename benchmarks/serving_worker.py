@@ -9,13 +9,13 @@ from pathlib import Path
 # isort: split
 import torch
 
-from app.main import create_app
 from app.schemas import CompletionRequest, ListCompletion
-from app.server import run
+from app.server import application, run
 from app.settings import Settings
 from cove.artifact import Manifest, read_artifact, write_artifact
 from cove.batches import ListBatch, pad_lists
 from cove.entity_tables import EntityTables
+from cove.memory import keep_freed_memory
 from cove.recommenders import ListCompleter, build_recommender
 from cove.vocabulary import Vocabulary
 
@@ -49,7 +49,7 @@ def make(directory: Path, name: str, num_items: int) -> None:
 def serve(artifacts: Path, port: int) -> None:
     """The server as `cove serve` runs it, with a call that does nothing but check its body."""
     settings = Settings(artifacts=artifacts, port=port)
-    app = create_app(settings)
+    app = application(settings)
 
     @app.post("/empty")
     async def empty(request: CompletionRequest) -> ListCompletion:
@@ -61,9 +61,11 @@ def serve(artifacts: Path, port: int) -> None:
 def bare(directory: Path, batch: int) -> None:
     """Print the CPU microseconds a list of `complete` on lists read from standard input."""
     torch.set_num_threads(1)
+    keep_freed_memory()
     artifact = read_artifact(directory)
     recommender, vocabulary = artifact.load_recommender(), artifact.items.vocabulary
     assert isinstance(recommender, ListCompleter)
+    recommender.pack()
     lists = [vocabulary.encode(each)[0] for each in json.load(sys.stdin)]
     parts = [lists[start : start + batch] for start in range(0, len(lists), batch)]
     batches = [ListBatch(pad_lists(each), torch.zeros((len(each), 0), dtype=torch.int64))

@@ -25,7 +25,7 @@ after; RecBole's BERT4Rec has one more layer before its head and scores a fixed 
 RecBole drops inputs of a dense layer, ours outputs; RecBole's DCN has batch normalisation; its CFKG
 takes the distance, ours its square.
 
-Memory: `cove train` tells glibc to keep what a step frees (training/memory.py). RecBole is given
+Memory: `cove train` tells glibc to keep what a step frees (cove/memory.py). RecBole is given
 the same thresholds by its environment, which makes it faster, unless `--peer-as-it-comes` says that
 it is to run as people get it. RecBole's anomaly detection, which
 importing any of its sequential models turns on, is turned off; that makes it faster too.
@@ -58,8 +58,8 @@ import cove  # first: it sets how OpenMP's threads wait
 # isort: split
 from benchmarks.bare_loops import BARE
 from benchmarks.training_jobs import Job, Worker, write_files
+from cove.memory import KEPT_BYTES, MALLOC_VARIABLES
 from cove.recommenders import CLICKS, LISTS
-from training.memory import KEPT_BYTES, MALLOC_VARIABLES
 
 FOURTEEN = (
     "caser", "gru4rec", "sasrec", "bert4rec", "car", "fans", "bprmf", "neumf", "cfkg", "lightgcn",

@@ -29,13 +29,13 @@ from benchmarks.training_jobs import (
     preferences_of,
 )
 from cove.batches import ListBatch, pad_lists
+from cove.memory import keep_freed_memory
 from cove.objective import Objective, ObjectiveSettings
 from cove.recommenders import CLICKS, LISTS, RECOMMENDERS, build_recommender
 from cove.vocabulary import NUM_SPECIAL, PAD
 from training.code_sizes import fit_code_sizes
 from training.datasets import load_data
 from training.loop import revive, seed_everything, train_step
-from training.memory import keep_freed_memory
 from training.optimisation import Optimizer, TrainingSettings, choose_sparse_tables
 from training.preparing import new_objective
 from training.resolving import resolve

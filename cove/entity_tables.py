@@ -16,7 +16,7 @@ from torch import Tensor
 
 from cove.clustering import cluster_means
 from cove.embedding import EntityEmbedding
-from cove.packed import PackedRows, packed
+from cove.packed import UNPACKED_UP_TO, PackedRows, packed
 from cove.quantization import FixedCodes
 from cove.search import TextSearch, pack_search, read_search
 from cove.vocabulary import NUM_SPECIAL, Vocabulary, pack_vocabulary, read_vocabulary
@@ -167,6 +167,8 @@ def _read_texts(
         return Vocabulary(content["ids"]), content["titles"], content["categories"]
     tensors = load_file(files[f"{prefix}vocabulary.safetensors"])
     titles, categories = (PackedRows.read(tensors, name) for name in ("titles", "categories"))
+    if titles is not None and len(titles) <= UNPACKED_UP_TO:
+        return read_vocabulary(tensors), list(titles), categories
     return read_vocabulary(tensors), titles, categories
 
 

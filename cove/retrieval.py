@@ -11,9 +11,9 @@ from torch import Tensor
 
 from cove.vocabulary import NUM_SPECIAL, PAD
 
-_BLOCK = 64
+BLOCK = 64
 """Items whose maximum stands for them at first."""
-_FEWEST_SCORES = 1 << 16
+_FEWEST_SCORES = 1 << 15
 """Below it `topk` alone is as fast: see `benchmarks/top_items.py`."""
 
 
@@ -66,18 +66,24 @@ def top_items(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Best first; items of equal score come in any order. Where N is below k the tail is PAD with
     −inf.
     """
-    size = scores.shape[-1]
-    wanted = min(k, size)
-    if scores.dim() == 2 and scores.numel() >= _FEWEST_SCORES and 4 * wanted * _BLOCK <= size:
-        values, rows = _top_of_blocks(scores, wanted)
-    else:
-        values, rows = scores.topk(wanted, dim=-1)
+    values, rows = highest(scores, k)
     indices = rows + NUM_SPECIAL
-    missing = k - wanted
+    missing = k - values.shape[-1]
     if missing > 0:
         values = F.pad(values, (0, missing), value=-torch.inf)
         indices = F.pad(indices, (0, missing), value=PAD)
     return indices, values
+
+
+def highest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k highest of each row of scores [..., N], or all N where there are fewer, in order, and
+    where they are."""
+    size = scores.shape[-1]
+    wanted = min(k, size)
+    if scores.dim() == 2 and scores.numel() >= _FEWEST_SCORES and 4 * wanted * BLOCK <= size:
+        return _top_of_blocks(scores, wanted)
+    values, places = scores.topk(wanted, dim=-1)
+    return values, places
 
 
 def _top_of_blocks(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
@@ -86,12 +92,12 @@ def _top_of_blocks(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     They lie in the k blocks whose maxima are highest: a maximum reads memory once, and only k
     blocks, and what is left of N behind the last whole one, are sorted.
     """
-    whole = scores.shape[1] // _BLOCK * _BLOCK
-    blocks = scores[:, :whole].view(len(scores), -1, _BLOCK)  # [M, blocks, _BLOCK]
+    whole = scores.shape[1] // BLOCK * BLOCK
+    blocks = scores[:, :whole].view(len(scores), -1, BLOCK)  # [M, blocks, BLOCK]
     chosen = blocks.amax(dim=2).topk(k, dim=1, sorted=False).indices[:, :, None]  # [M, k, 1]
-    values = blocks.gather(1, chosen.expand(-1, -1, _BLOCK)).flatten(1)
-    within = torch.arange(_BLOCK, device=scores.device)
-    places = (chosen * _BLOCK + within).flatten(1)  # [M, k · _BLOCK]
+    values = blocks.gather(1, chosen.expand(-1, -1, BLOCK)).flatten(1)
+    within = torch.arange(BLOCK, device=scores.device)
+    places = (chosen * BLOCK + within).flatten(1)  # [M, k · BLOCK]
     if whole < scores.shape[1]:
         rest = torch.arange(whole, scores.shape[1], device=scores.device)
         values = torch.cat([values, scores[:, whole:]], dim=1)

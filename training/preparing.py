@@ -7,6 +7,7 @@ import torch
 
 from cove.artifact import read_artifact
 from cove.errors import SettingsError
+from cove.memory import keep_freed_memory
 from cove.objective import Objective
 from cove.quantization import FixedCodes
 from cove.recommenders import build_recommender
@@ -15,7 +16,6 @@ from training.cooccurrence import give_cooccurrence_codes
 from training.datasets import Data
 from training.linear_part import wants_linear_part
 from training.loop import Watcher, seed_everything
-from training.memory import keep_freed_memory
 from training.optimisation import choose_sparse_tables
 from training.run_settings import RunSettings
 from training.sharding import check_sharding

@@ -3,16 +3,7 @@
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
-from app.dependencies import (
-    BatcherOf,
-    CacheOf,
-    RecentOf,
-    SettingsOf,
-    StoreOf,
-    answer_of,
-    answered,
-    model_for,
-)
+from app.dependencies import ServingOf, answer_of, answered, model_for
 from app.errors import documented
 from app.limits import check_k, check_lengths
 from app.schemas import CompletionRequest, ListCompletion, ManyCompletions
@@ -30,17 +21,10 @@ router = APIRouter(tags=["completion"])
     response_model=ListCompletion | ManyCompletions,
     responses=documented(400, 404, 408, 413, 422, 429, 503),
 )
-async def complete_list(
-    request: CompletionRequest,
-    store: StoreOf,
-    settings: SettingsOf,
-    batcher: BatcherOf,
-    cache: CacheOf,
-    recent: RecentOf,
-) -> Response:
+async def complete_list(request: CompletionRequest, serving: ServingOf) -> Response:
     """Complete one list (`items`) or many (`lists`); given items are never returned."""
-    lists = _checked_lists(request, settings)
-    model = await model_for(store, request.model, LISTS)
+    lists = _checked_lists(request, serving.settings)
+    model = await model_for(serving.store, request.model, LISTS)
     options = CompletionOptions(
         k=request.k,
         exclude=request.exclude,
@@ -52,7 +36,7 @@ async def complete_list(
     question = ListsQuestion(model, lists, options)
 
     async def make() -> Answer:
-        results = await batcher.ask(question)
+        results = await serving.batcher.ask(question)
         found: BaseModel
         if request.lists is not None:
             found = ManyCompletions(results=results, model=model.id)
@@ -61,7 +45,7 @@ async def complete_list(
         unknown = sum(len(each.unknown_items) for each in results)
         return answer_of(found, unknown, [each.source for each in results])
 
-    return await answered(cache, recent, request, question, model.id, make)
+    return await answered(serving, request, question, model.id, make)
 
 
 def _checked_lists(request: CompletionRequest, settings: Settings) -> list[list[str | int]]:

@@ -2,16 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import (
-    BatcherOf,
-    CacheOf,
-    RecentOf,
-    SettingsOf,
-    StoreOf,
-    answer_of,
-    answered,
-    model_for,
-)
+from app.dependencies import ServingOf, answer_of, answered, model_for
 from app.errors import documented
 from app.limits import check_k, check_lengths
 from app.schemas import Recommendation, RecommendationRequest
@@ -27,23 +18,16 @@ router = APIRouter(tags=["recommending"])
     response_model=Recommendation,
     responses=documented(400, 404, 408, 413, 422, 429, 503),
 )
-async def recommend(
-    request: RecommendationRequest,
-    store: StoreOf,
-    settings: SettingsOf,
-    batcher: BatcherOf,
-    cache: CacheOf,
-    recent: RecentOf,
-) -> Response:
+async def recommend(request: RecommendationRequest, serving: ServingOf) -> Response:
     """The best items for a user, without those that the user has; `source` says who chose.
 
     A user that the model does not know gets what goes with `items`: from the model for lists where
     one is served and knows some of them, else the nearest items; without items the most popular.
     """
-    items = request.items or []
+    items, settings = request.items or [], serving.settings
     check_k(request.k, settings)
     check_lengths(settings, items=items, exclude=request.exclude, allow=request.allow or [])
-    model = await model_for(store, request.model, PREFERENCES)
+    model = await model_for(serving.store, request.model, PREFERENCES)
     options = RecommendationOptions(
         k=request.k,
         exclude=request.exclude,
@@ -52,13 +36,13 @@ async def recommend(
         include_seen=request.include_seen,
         explain=request.explain,
     )
-    completer = store.served().get(LISTS)
+    completer = serving.store.served().get(LISTS)
     question = UserQuestion(model, request.user, items, options, completer)
 
     async def make() -> Answer:
-        found = await batcher.ask(question)
+        found = await serving.batcher.ask(question)
         unknown = (not found.known_user) + len(found.unknown_items or [])
         return answer_of(found, unknown, [found.source])
 
     models = model.id if completer is None else f"{model.id} {completer.id}"
-    return await answered(cache, recent, request, question, models, make)
+    return await answered(serving, request, question, models, make)

@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import os
+import sys
+import threading
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from time import perf_counter
 from typing import Any, Protocol, Self, TypeVar
 
@@ -18,6 +22,14 @@ from app.services.served_model import ServedModel
 _LOG = logging.getLogger("cove.app")
 Answer_co = TypeVar("Answer_co", covariant=True)
 Answer = TypeVar("Answer")
+
+
+_TURNS = 4
+"""Of the event loop, in which answers are written, what their readers ask next is read, its body is
+read, and the question comes here. SASRec, 36,000 items, one core, 8 connections: 720 calls a second
+for 373, 64 connections: 1,075 for 940, in batches of 63 where one of 63 and one of 1 took turns."""
+_BEHIND = 5
+"""Steps of priority by which the event loop comes behind what is computed."""
 
 
 class Question(Protocol[Answer_co]):
@@ -54,15 +66,20 @@ class _Call:
 class Batcher:
     """One thread that computes; what comes while it is busy waits and is computed together.
 
-    Nothing waits where the thread is idle. max_batch: sizes of questions that are added up, but
-    for a single question that is larger; max_queue: calls that may wait.
+    Nothing waits where the thread is idle. Where fewer wait than were just answered, their answers
+    go out first: most callers ask again at once, and what they ask is computed together.
+
+    max_batch: sizes of questions that are added up, but for a single question that is larger;
+    max_queue: calls that may wait.
     """
 
     def __init__(self, max_batch: int, max_queue: int) -> None:
         self._max_batch, self._max_queue = max_batch, max_queue
         self._waiting: deque[_Call] = deque()
         self._busy = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="inference")
+        self._thread = ThreadPoolExecutor(
+            1, "inference", initializer=_put_behind, initargs=(threading.get_native_id(),)
+        )
 
     async def ask(self, question: Question[Answer]) -> Answer:
         """The answer to a question.
@@ -98,6 +115,13 @@ class Batcher:
             work = asyncio.get_running_loop().run_in_executor(self._thread, _compute, questions)
             work.add_done_callback(partial(self._finish, calls))
 
+    def _start_in(self, turns: int) -> None:
+        """Start after so many turns of the event loop; until then the thread counts as busy."""
+        if turns:
+            asyncio.get_running_loop().call_soon(self._start_in, turns - 1)
+        else:
+            self._start()
+
     def _next(self) -> list[_Call]:
         """Take the first call and those alike, in their order; who gave up is left out."""
         taken: list[_Call] = []
@@ -115,7 +139,7 @@ class Batcher:
         return taken
 
     def _finish(self, calls: list[_Call], work: asyncio.Future[list[Any]]) -> None:
-        self._start()
+        self._start_in(_TURNS if 2 * len(self._waiting) < len(calls) else 0)
         for call, answer in zip(calls, work.result(), strict=True):
             if call.answer.done():
                 continue
@@ -123,6 +147,20 @@ class Batcher:
                 call.answer.set_exception(answer)
             else:
                 call.answer.set_result(answer)
+
+
+@cache
+def _put_behind(event_loop: int) -> None:
+    """Let a thread come behind this one, which computes, where both want one core, on Linux.
+
+    It then reads what came meanwhile together, and interrupts the other less: at 70 % of what one
+    core can do, SASRec, 36,000 items, the 99th percentile was 60 to 74 ms for 79 to 110 (three runs
+    of 20 s each, taking turns).
+    """
+    if sys.platform == "linux":
+        own = os.getpriority(os.PRIO_PROCESS, 0)
+        with suppress(OSError):  # where priorities may not be touched
+            os.setpriority(os.PRIO_PROCESS, event_loop, min(own + _BEHIND, 19))
 
 
 def _compute(questions: Sequence[Question[Any]]) -> Sequence[Any]:

@@ -36,6 +36,7 @@ class ServedModel:
                 f"task {self.task!r}"
             )
         _take_index(self.recommender, artifact)
+        self.recommender.pack()
         if isinstance(self.recommender, PreferenceModel):
             self.recommender.score_all(torch.tensor([PAD]))  # its final tables are made once, here
         self.items = _index(artifact, "item", artifact.items)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from cove.batches import ListBatch
 from cove.embedding import EntityEmbedding
 from cove.quantization import QuantizerSettings
+from cove.recommenders.catalogue import CatalogueHead
+from cove.recommenders.dense import Dense
 from cove.retrieval import Barred
 from cove.vocabulary import PAD
 
@@ -49,6 +51,10 @@ class Recommender(nn.Module, ABC):
 
     def start_epoch(self, epoch: int, num_epochs: int) -> None:
         """Hear which epoch (from 0) of how many begins; a curriculum sets its stage here."""
+
+    def pack(self) -> None:
+        """Lay out what scores are made of as this processor multiplies it fastest, for a model that
+        answers and is trained no more."""
 
     def may_stop(self, epoch: int, num_epochs: int) -> bool:
         """Whether training may end early after this epoch: not before a curriculum's last stage."""
@@ -109,6 +115,13 @@ class ListCompleter(Recommender):
     @abstractmethod
     def _scores_per_list(self, length: int, k: int) -> int:
         """How many scores one list of `length` items needs in memory at once."""
+
+    def pack(self) -> None:
+        for module in self.modules():
+            if isinstance(module, CatalogueHead):
+                module.pack(self.items.all())
+            elif isinstance(module, Dense):
+                module.pack()
 
     @torch.inference_mode()
     def complete(

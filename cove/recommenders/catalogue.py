@@ -3,13 +3,13 @@
 D dimensions, N items, M predicted positions, T items wanted at each.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
 from cove.item_index import ItemIndex
-from cove.products import Products, best_products
+from cove.products import PackedTable, Products, best_products
 from cove.retrieval import Barred
 from cove.vocabulary import NUM_SPECIAL, PAD
 
@@ -28,6 +28,17 @@ class CatalogueHead(nn.Module):
         self.bias = nn.Parameter(torch.zeros(num_items))
         self.index: ItemIndex | None = None
         """Where given, it proposes the items that `top` scores, in the place of all."""
+        self.packed: PackedTable | None = None
+
+    def pack(self, table: Tensor) -> None:
+        """Score by a copy of the table [NUM_SPECIAL + N, D] in the processor's favourite layout,
+        where there is one: neither the table nor the biases change from now on."""
+        self.packed = PackedTable.of(table, self.bias)
+
+    def train(self, mode: bool = True) -> Self:
+        """Also forgets the copy."""
+        self.packed = None
+        return super().train(mode)
 
     @torch.no_grad()
     def start_from_popularity(self, counts: Tensor) -> None:
@@ -45,7 +56,7 @@ class CatalogueHead(nn.Module):
     def top(self, states: Tensor, table: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         """The k best items for states [M, D] but for what is barred from each: indices and scores
         [M, k], see `best_products`."""
-        return best_products(Products(states, table, self.bias), self.index, k, barred)
+        return best_products(Products(states, table, self.bias, self.packed), self.index, k, barred)
 
     def loss(self, states: Tensor, table: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy of states [M, D] against the items `targets`, [M], or [M, T] with PAD

@@ -29,7 +29,7 @@ from cove.quantization import QuantizerSettings
 from cove.recommenders.base import Prediction
 from cove.recommenders.catalogue import CatalogueHead
 from cove.recommenders.next_item import NextItemCompleter, next_items
-from cove.recommenders.transformer import TransformerEncoder, TransformerSettings, at_places
+from cove.recommenders.transformer import CausalReader, TransformerEncoder, TransformerSettings
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -115,19 +115,15 @@ class SasRec(NextItemCompleter):
 
     def step_states(self, tokens: Tensor, sizes: Tensor, table: Tensor) -> Callable[[int], Tensor]:
         longest = max(1, int(sizes.max()))
-        memory = self.encoder.memory(len(tokens), tokens.shape[1])
+        room = tokens.shape[1] - longest
+        reader = CausalReader(self.encoder, sizes, longest, room)
 
         def behind(step: int) -> Tensor:
-            last = (sizes + step - 1).clamp(min=0)
-            places = (
-                last
-                if step
-                else torch.arange(longest, device=tokens.device).expand_as(tokens[:, :longest])
-            )
-            embedded = F.embedding(tokens.gather(1, places), table)
-            states = self.encoder.read(embedded, places, memory[..., : longest + step, :])
-            state: Tensor = states if step else at_places(states, last)
-            return state.squeeze(1) * (sizes + step > 0)
+            if step == 0:
+                states = reader.read(F.embedding(tokens[:, :longest], table))
+                return states * (sizes > 0)  # an empty list has biases alone
+            guesses = tokens.gather(1, sizes + (step - 1)).squeeze(1)
+            return reader.append(F.embedding(guesses, table))
 
         return behind
 

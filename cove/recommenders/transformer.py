@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from cove.embedding import EMBEDDING_SCALE
+from cove.recommenders.dense import Dense
 from cove.recommenders.dropout import dropout
 from cove.vocabulary import PAD
 
@@ -43,9 +44,9 @@ class _Layer(nn.Module):
         self.heads, self.causal = settings.heads, causal
         self.dropout, self.attention_dropout = settings.dropout, settings.attention_dropout
         self.attention_norm, self.network_norm = nn.LayerNorm(size), nn.LayerNorm(size)
-        self.query_key_value = nn.Linear(size, 3 * size)
-        self.output = nn.Linear(size, size)
-        self.expand, self.contract = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+        self.query_key_value = Dense(size, 3 * size)
+        self.output = Dense(size, size)
+        self.expand, self.contract = Dense(size, 4 * size), Dense(4 * size, size)
         self._start_as_average()
 
     @torch.no_grad()
@@ -70,14 +71,20 @@ class _Layer(nn.Module):
         query, key, value, states = self._project(states, places)
         return self._add(states, self._attend(query, key, value, mask))
 
-    def read(self, states: Tensor, places: Tensor, memory: Tensor, mask: Tensor) -> Tensor:
-        """The next states [B, P, D] of positions `places` [B, P] alone, whose keys and values are
-        put into `memory` [2, B, H, L, D / H], where those of earlier positions are."""
-        query, key, value, states = self._project(states, None)
-        at = places[:, None, :, None].expand_as(key)
-        for kept, new in zip(memory, (key, value), strict=True):
-            kept.scatter_(2, at, new)
-        return self._add(states, self._attend(query, memory[0], memory[1], mask))
+    def read(self, states: Tensor, places: Tensor | None, memory: Tensor) -> Tensor:
+        """What `forward` gives without a mask; keys and values of all L positions are put into the
+        first of `memory` [2, B, H, ·, D / H]."""
+        length = states.shape[1]
+        query, key, value, states = self._project(states, places)
+        memory[0, :, :, :length], memory[1, :, :, :length] = key, value
+        seen = None if places is None else _up_to(places, length)
+        return self._add(states, self._attend(query, key, value, seen))
+
+    def weights(self) -> tuple[Tensor, ...]:
+        """Weight and bias of each part, in the order of their use."""
+        attention = (self.attention_norm, self.query_key_value, self.output)
+        network = (self.network_norm, self.expand, self.contract)
+        return tuple(each for part in (*attention, *network) for each in (part.weight, part.bias))
 
     def _add(self, states: Tensor, mixed: Tensor) -> Tensor:
         """What attention gave, [B, H, P, D / H], and then the network, on top of `states`."""
@@ -91,6 +98,9 @@ class _Layer(nn.Module):
         normed, linear = self.attention_norm(states), self.query_key_value
         if places is None:
             parts = linear(normed).chunk(3, dim=-1)
+        elif linear.packed is not None:
+            query, *both = linear(normed).chunk(3, dim=-1)
+            parts, states = (at_places(query, places), *both), at_places(states, places)
         else:
             size = states.shape[-1]
             states, asking = at_places(states, places), at_places(normed, places)
@@ -145,31 +155,72 @@ class TransformerEncoder(nn.Module):
         for layer in self.layers[:-1]:
             states = layer(states, mask, None)
         if self.causal and places is not None:
-            seen = torch.arange(tokens.shape[1], device=tokens.device)
-            mask = (seen <= places[:, :, None])[:, None]  # [B, 1, P, L]
+            mask = _up_to(places, tokens.shape[1])
         normed: Tensor = self.norm(self.layers[-1](states, mask, places))
         return normed
 
-    def memory(self, lists: int, length: int) -> Tensor:
-        """Room for what `read` keeps of lists of at most `length` positions."""
-        size = self.norm.weight.numel() // self.heads
-        shape = (len(self.layers), 2, lists, self.heads, length, size)
-        return self.norm.weight.new_zeros(shape)
 
-    def read(self, embedded: Tensor, places: Tensor, memory: Tensor) -> Tensor:
-        """States [B, P, D] of positions `places` [B, P], from 0, embedded as [B, P, D], by causal
-        attention; `memory` [..., L, D / H] has what earlier calls read of positions before them.
+class CausalReader:
+    """Reads lists once, and then one position more of each, again and again; what it read it keeps.
 
-        Of all positions at once the states are those of `forward`. Without dropout.
+    For a causal encoder that answers, without gradients or dropout. Lists have `sizes` [B, 1]
+    positions, padded on the right to the longest of them, L; `room` positions may follow. For all
+    lists these lie behind the longest, so that one step fills one column.
+    """
+
+    def __init__(self, encoder: TransformerEncoder, sizes: Tensor, longest: int, room: int) -> None:
+        self._encoder, self._column = encoder, longest
+        self._places = sizes.squeeze(1)  # of what comes next
+        size = encoder.norm.weight.numel()
+        shape = (len(sizes), encoder.heads, longest + room, size // encoder.heads)
+        self._kept = encoder.norm.weight.new_empty((len(encoder.layers), 2, *shape))
+        columns = torch.arange(longest + room, device=sizes.device)
+        nothing = (columns >= sizes) & (columns < longest)
+        bias = torch.zeros_like(nothing, dtype=self._kept.dtype)
+        self._bias = bias.masked_fill_(nothing, -torch.inf)[:, None, None]
+        self._weights = [layer.weights() for layer in encoder.layers]  # type: ignore[operator]
+
+    def read(self, embedded: Tensor) -> Tensor:
+        """States [B, D] of each list's last position, embedded as [B, L, D]; of an empty list's
+        padding, where it has none."""
+        encoder, last = self._encoder, (self._places - 1).clamp(min=0)[:, None]
+        states = embedded + encoder.positions.weight[: embedded.shape[1]]
+        for place, layer in enumerate(encoder.layers):
+            asked = last if place == len(encoder.layers) - 1 else None
+            states = layer.read(states, asked, self._kept[place])  # type: ignore[operator]
+        normed: Tensor = encoder.norm(states)
+        return normed.squeeze(1)
+
+    def append(self, embedded: Tensor) -> Tensor:
+        """States [B, D] of one position more, embedded as [B, D].
+
+        For few lists a call of a module takes longer than what it computes: hence plain functions.
         """
-        states = embedded + self.positions(places.clamp(max=self.positions.num_embeddings - 1))
-        seen = torch.arange(memory.shape[-2], device=places.device)
-        mask = (seen <= places[:, :, None])[:, None]  # [B, 1, P, L]
-        for layer, kept in zip(self.layers, memory, strict=True):
-            assert isinstance(layer, _Layer)
-            states = layer.read(states, places, kept, mask)
-        normed: Tensor = self.norm(states)
-        return normed
+        encoder, end = self._encoder, self._column + 1
+        places = self._places.clamp(max=encoder.positions.num_embeddings - 1)
+        states = embedded + encoder.positions(places)
+        size, bias, eps = states.shape[1:], self._bias[..., :end], encoder.norm.eps
+        heads = (len(states), 3, encoder.heads, -1)
+        kept, own = self._kept[..., :end, :].unbind(), self._kept[..., self._column, :].unbind()
+        for parts, both, new in zip(self._weights, kept, own, strict=True):
+            attention, attention_bias, project, project_bias, mix, mix_bias, *network = parts
+            norm, norm_bias, expand, expand_bias, contract, contract_bias = network
+            normed = torch.layer_norm(states, size, attention, attention_bias, eps)
+            asked = F.linear(normed, project, project_bias).view(heads).transpose(0, 1)
+            new.copy_(asked[1:])
+            key, value = both.unbind()
+            mixed = F.scaled_dot_product_attention(asked[0].unsqueeze(2), key, value, bias)
+            states = F.linear(mixed.flatten(1), mix, mix_bias).add_(states)
+            normed = torch.layer_norm(states, size, norm, norm_bias, eps)
+            hidden = F.gelu(F.linear(normed, expand, expand_bias))
+            states = F.linear(hidden, contract, contract_bias).add_(states)
+        self._column, self._places = end, self._places + 1
+        return torch.layer_norm(states, size, encoder.norm.weight, encoder.norm.bias, eps)
+
+
+def _up_to(places: Tensor, length: int) -> Tensor:
+    """Which of `length` positions those at `places` [B, P] see, causally: [B, 1, P, length]."""
+    return (torch.arange(length, device=places.device) <= places[:, :, None])[:, None]
 
 
 def at_places(states: Tensor, places: Tensor) -> Tensor:

@@ -1,6 +1,8 @@
 """Calls that wait for a model are computed together, and answered as if each were alone."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -175,6 +177,41 @@ def test_more_than_may_wait_are_refused_and_who_gave_up_is_not_computed() -> Non
         batcher.close()
 
     asyncio.run(ask())
+
+
+def test_answers_go_out_first_where_few_wait_and_what_is_asked_next_joins_them() -> None:
+    async def ask() -> list[list[str]]:
+        batcher, gate, batches = Batcher(8, 10), threading.Event(), []
+
+        async def twice(name: str) -> None:
+            await batcher.ask(Asked(name, gate=gate, batches=batches))
+            await batcher.ask(Asked(name.upper(), gate=gate, batches=batches))
+
+        running = [asyncio.create_task(twice(name)) for name in "abcd"]
+        while not batches:
+            await asyncio.sleep(0.001)
+        running.append(asyncio.create_task(twice("e")))
+        await asyncio.sleep(0)
+        gate.set()
+        await asyncio.gather(*running)
+        batcher.close()
+        return batches
+
+    assert asyncio.run(ask()) == [["a", "b", "c", "d"], ["e", "A", "B", "C", "D"], ["E"]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
+def test_the_event_loop_comes_behind_what_is_computed() -> None:
+    async def ask() -> tuple[int, int]:
+        before = os.getpriority(os.PRIO_PROCESS, 0)
+        batcher = Batcher(1, 1)
+        await batcher.ask(Asked("a"))
+        batcher.close()
+        return before, os.getpriority(os.PRIO_PROCESS, 0)
+
+    with ThreadPoolExecutor(1) as other:  # this thread's own priority stays
+        before, after = other.submit(asyncio.run, ask()).result()
+    assert after == min(before + 5, 19)
 
 
 def test_a_full_queue_is_a_429_and_a_slow_answer_a_503(artifacts: Path, monkeypatch) -> None:

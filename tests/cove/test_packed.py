@@ -63,7 +63,7 @@ def test_a_small_vocabulary_is_unpacked_and_a_large_one_is_not(
 ) -> None:
     tensors = pack_vocabulary([50, "a"])
     for most, kind in ((2, Vocabulary), (1, PackedVocabulary)):
-        monkeypatch.setattr(cove.vocabulary, "_UNPACKED_UP_TO", most)
+        monkeypatch.setattr(cove.vocabulary, "UNPACKED_UP_TO", most)
         read = read_vocabulary(tensors)
         assert type(read) is kind
         assert read.encode(["50", "b", "a"]) == ([4, 5], ["b"])

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from cove.products import Products, best_products
+from cove.products import PackedTable, Products, best_products
 from cove.retrieval import Barred
 from cove.vocabulary import NUM_SPECIAL, PAD
 
@@ -49,7 +49,45 @@ def test_threads_do_not_share_the_memory_for_scores() -> None:
 
 
 def test_states_of_another_precision_are_scored_in_it() -> None:
-    products = Products(*(part.double() for part in two_states(1)))
+    states, table, bias, _ = two_states(1)
+    products = Products(states.double(), table.double(), bias.double())
     scores = best_products(products, None, 1, NOTHING)[1]
     assert scores.dtype == torch.float64
     assert scores.tolist() == [[4.0], [-1.0]]
+
+
+def packed(products: Products) -> Products:
+    """The same, whose scores are made of a packed table."""
+    copy = PackedTable.of(products.table, products.bias)
+    assert copy is not None
+    return products._replace(packed=copy)
+
+
+@pytest.mark.parametrize("num_items", [3, 60, 124, 5000])
+@pytest.mark.parametrize("k", [1, 7])
+def test_a_packed_table_gives_the_best_items_that_a_plain_one_gives(num_items: int, k: int) -> None:
+    torch.manual_seed(num_items + k)
+    table, bias = torch.randn(NUM_SPECIAL + num_items, 16), torch.randn(num_items)
+    products = Products(torch.randn(9, 16), table, bias)
+    mask = torch.rand(9, NUM_SPECIAL + num_items) < 0.2
+    given = torch.randint(NUM_SPECIAL, NUM_SPECIAL + num_items, (9, 4)).masked_fill_(
+        torch.rand(9, 4) < 0.3, PAD
+    )
+    for barred in (Barred(given), Barred(given, mask), Barred(given[:, :0], mask[:1])):
+        indices, scores = best_products(packed(products), None, k, barred)
+        expected, wanted = best_products(products, None, k, barred)
+        torch.testing.assert_close(scores, wanted)
+        real = wanted > -torch.inf
+        assert torch.equal(indices[real], expected[real])
+        assert (indices[~real] == PAD).all()
+
+
+def test_a_packed_table_says_so_where_a_score_is_no_number() -> None:
+    products = two_states(float("nan"))
+    assert best_products(packed(products), None, 2, NOTHING)[1].isnan().all()
+
+
+def test_what_has_no_faster_layout_is_not_packed() -> None:
+    _, table, bias, _ = two_states(1)
+    assert PackedTable.of(table.double(), bias.double()) is None
+    assert PackedTable.of(table.expand(-1, 1 << 23), bias) is None

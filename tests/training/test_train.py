@@ -16,6 +16,7 @@ from tests.training.worlds import (
     run_at,
     small_settings,
 )
+from training import preparing
 from training.datasets import ListFilter, load_lists
 from training.one_run import only_run_at
 from training.preparing import pick_device
@@ -320,3 +321,12 @@ def test_codes_of_a_model_of_another_split_are_refused(tiny: Path, tmp_path: Pat
         SettingsError, match="was trained on other data, another filter, split or seed"
     ):
         run_at(tmp_path / "taken", settings, codes_from=tmp_path / "plain")
+
+
+def test_a_run_keeps_the_memory_of_its_steps(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[None] = []
+    monkeypatch.setattr(preparing, "keep_freed_memory", lambda: calls.append(None))
+    run_at(tmp_path / "model", small_settings(tiny))
+    assert len(calls) == 1

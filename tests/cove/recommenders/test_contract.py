@@ -122,6 +122,18 @@ def test_no_lists_give_no_completions(recommender):
 
 
 @pytest.mark.parametrize("k", [1, 5, 30])
+def test_a_packed_recommender_completes_lists_as_before_until_it_is_trained(recommender, k):
+    rows = [[0, 1, 2], [3], [], list(range(4, 24)), [9, 8, 7, 6, 5, 4, 3]] * 20
+    items, scores = recommender.complete(given(indices(*rows)), k)
+    recommender.pack()
+    again, values = recommender.complete(given(indices(*rows)), k)
+    assert torch.equal(items, again)
+    torch.testing.assert_close(scores, values)
+    recommender.train()
+    assert not [m for m in recommender.modules() if getattr(m, "packed", None) is not None]
+
+
+@pytest.mark.parametrize("k", [1, 5, 30])
 def test_padding_and_batch_mates_change_no_lists_completion(recommender, k):
     rows = [[0, 1, 2], [3], [], list(range(4, 24)), [9, 8, 7, 6, 5, 4, 3]]
     together = recommender.complete(given(indices(*rows)), k)

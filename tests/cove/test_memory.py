@@ -1,4 +1,4 @@
-"""Memory that a step frees stays with the process, where glibc is; elsewhere nothing happens."""
+"""Memory that a step or an answer frees stays with the process, where glibc is."""
 
 import os
 import subprocess
@@ -7,17 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.worlds import run_at, small_settings
-from training import memory, preparing
+from cove import memory
 
 FAULTS = """
-import resource
-from training.memory import keep_freed_memory
+import resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from cove.memory import keep_freed_memory
 kept = keep_freed_memory()
+in_a_thread = ThreadPoolExecutor(1).submit
 faults = []
 for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    bytearray(1 << 26)
+    in_a_thread(bytearray, 1 << 26).result()
     faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 print(int(kept), *faults)
 """
@@ -40,7 +41,7 @@ def faults(**variables: str) -> tuple[bool, list[int]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is on Linux")
-def test_a_block_that_was_freed_is_used_again_without_asking_the_system() -> None:
+def test_a_block_that_a_thread_freed_is_used_again_without_asking_the_system() -> None:
     kept, (_, *later) = faults()
     if not kept:
         pytest.skip("the C library is not glibc")
@@ -66,12 +67,3 @@ def test_nothing_happens_with_another_c_library(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(memory.sys, "platform", "linux")
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
     assert memory.keep_freed_memory() is False
-
-
-def test_a_run_asks_for_it_once(
-    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls: list[None] = []
-    monkeypatch.setattr(preparing, "keep_freed_memory", lambda: calls.append(None))
-    run_at(tmp_path / "model", small_settings(tiny))
-    assert len(calls) == 1
