@@ -2,8 +2,6 @@
 
 import logging
 
-import torch
-
 from app.services.entity_index import Entity, EntityIndex
 from app.services.errors import InvalidError
 from cove.artifact import Artifact, Manifest
@@ -13,7 +11,7 @@ from cove.item_index import faiss_is_here
 from cove.recommenders import RECOMMENDERS, ListCompleter, Recommender
 from cove.recommenders.catalogue import CatalogueHead
 from cove.recommenders.preferences import PreferenceModel
-from cove.vocabulary import NUM_SPECIAL, PAD
+from cove.vocabulary import NUM_SPECIAL
 
 _LOG = logging.getLogger("cove.app")
 
@@ -37,8 +35,6 @@ class ServedModel:
             )
         _take_index(self.recommender, artifact)
         self.recommender.pack()
-        if isinstance(self.recommender, PreferenceModel):
-            self.recommender.score_all(torch.tensor([PAD]))  # its final tables are made once, here
         self.items = _index(artifact, "item", artifact.items)
         self.users: EntityIndex | None = None
         self.seen: SeenItems | None = None

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from cove.batches import PairBatch
 from cove.item_index import ItemIndex
-from cove.products import Products, best_products
+from cove.products import PackedTable, Products, best_products
 from cove.recommenders.base import Prediction, UserItemRecommender
 from cove.retrieval import Barred, top_items
-from cove.vocabulary import NUM_SPECIAL
+from cove.vocabulary import NUM_SPECIAL, PAD
 
 
 class PreferenceModel(UserItemRecommender):
@@ -25,6 +25,8 @@ class PreferenceModel(UserItemRecommender):
 
     index: ItemIndex | None = None
     """Where given, it proposes the items that `top` scores, in the place of all."""
+    packed: PackedTable | None = None
+    """What `top` scores all items by, where scores are products and no weight changes."""
     _kept: tuple[Hashable, tuple[Tensor, Tensor]] | None = None
 
     def ids_in(self, batch: PairBatch) -> Mapping[str, Tensor]:
@@ -70,8 +72,9 @@ class PreferenceModel(UserItemRecommender):
         return self.tables()
 
     def products(self, users: Tensor) -> Products | None:
-        """What the scores of users, [B] indices, are products of, for an index over the items; None
-        where a score is no product with an item's embedding, or more than that."""
+        """What the scores of users, [B] indices, are products of, for an index over the items or a
+        packed table of them; None where a score is no product with an item's embedding, or more
+        than that."""
         return None
 
     def forward(self, users: Tensor, items: Tensor) -> Tensor:
@@ -89,14 +92,21 @@ class PreferenceModel(UserItemRecommender):
     def top(self, users: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         """The k best items of users [B] but for what is barred from each: indices and scores
         [B, k], as `top_items` gives them."""
-        products = None if self.index is None else self.products(users)
+        faster = self.index is not None or self.packed is not None
+        products = self.products(users) if faster else None
         if products is None:
             return top_items(barred.bar(self.score_all(users)), k)
-        return best_products(products, self.index, k, barred)
+        return best_products(products._replace(packed=self.packed), self.index, k, barred)
+
+    @torch.no_grad()
+    def pack(self) -> None:
+        self._kept_tables()  # made once, here
+        if (products := self.products(torch.tensor([PAD]))) is not None:
+            self.packed = PackedTable.of(products.table, products.bias)
 
     def train(self, mode: bool = True) -> Self:
-        """Also forgets the tables that `score_all` keeps."""
-        self._kept = None
+        """Also forgets the tables that `score_all` and `top` keep."""
+        self._kept = self.packed = None
         return super().train(mode)
 
     def _kept_tables(self) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,8 @@ from cove.objective import Objective, ObjectiveSettings
 from cove.quantization import QuantizerSettings
 from cove.recommenders import PREFERENCES, RECOMMENDERS, build_recommender, recommenders_for
 from cove.recommenders.preferences import PreferenceModel, candidates, ranking_loss
-from cove.vocabulary import NUM_SPECIAL
+from cove.retrieval import Barred
+from cove.vocabulary import NUM_SPECIAL, PAD
 
 NUM_USERS, NUM_ITEMS = 24, 30
 QUANTIZER = QuantizerSettings(code_sizes=(4, 2))
@@ -216,3 +217,18 @@ def test_noise_is_of_training_alone(name):
     made.train()
     noisy = not torch.equal(made.predict(batch).loss, made.predict(batch).loss)
     assert noisy == (name == "neumf")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_packed_recommender_gives_the_best_items_as_before_until_it_is_trained(name):
+    made = stir(build(name))
+    users = torch.arange(NUM_USERS) + NUM_SPECIAL
+    barred = Barred(torch.tensor([[NUM_SPECIAL + 3, PAD]]).expand(NUM_USERS, -1))
+    indices, scores = made.top(users, 5, barred)
+    made.pack()
+    assert (made.packed is not None) == (made.products(users) is not None)
+    again, values = made.top(users, 5, barred)
+    assert torch.equal(indices, again)
+    torch.testing.assert_close(scores, values)
+    made.train()
+    assert made.packed is None
