@@ -21,6 +21,7 @@ _CANDIDATES_AT_MOST = 1 << 15
 _PACKED_AT_MOST = 1 << 24
 """Values of a table that is copied into oneDNN's layout: 64 megabytes, which every process of a
 server has for itself. A larger table is multiplied where the artifact's file is mapped."""
+_ROWS_STEP = 16
 
 
 def multiplies_packed(weights: Tensor) -> bool:
@@ -57,7 +58,8 @@ class PackedTable:
         """The k best items of states [M, D], as `best_products` gives them; PAD where they run
         out. Without gradients."""
         product = torch.ops.mkldnn._linear_pointwise.default
-        scores = product(states, self.table, self.bias, "none", [], "")  # [M, V]
+        rows = F.pad(states, (0, 0, 0, -len(states) % _ROWS_STEP))
+        scores = product(rows, self.table, self.bias, "none", [], "")[: len(states)]  # [M, V]
         if barred.mask is not None:
             scores[:, : barred.mask.shape[1]].masked_fill_(barred.mask, -torch.inf)
         scores.scatter_(1, barred.indices, -torch.inf)
