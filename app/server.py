@@ -72,7 +72,7 @@ def worker() -> FastAPI:
 
 def application(settings: Settings) -> FastAPI:
     """The application of this process, which keeps memory for one answer after the other."""
-    keep_freed_memory(_KEPT_BYTES)
+    keep_freed_memory(_KEPT_BYTES, one_arena=True)
     from app.main import create_app  # noqa: PLC0415 - loads torch, which the parent does not need
 
     return create_app(settings)

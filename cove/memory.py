@@ -11,11 +11,11 @@ MALLOC_VARIABLES = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8  # of malloc.h
 
 
-def keep_freed_memory(size: int = KEPT_BYTES) -> bool:
+def keep_freed_memory(size: int = KEPT_BYTES, one_arena: bool = False) -> bool:
     """Let this process keep the memory that a step frees; whether it does from now on.
 
     size: bytes of free memory that glibc keeps for the next step, and of the least block that is
-    mapped by itself.
+    mapped by itself; one_arena: whether all threads take memory from one arena.
 
     glibc gives large free blocks back to the system, and the next step has every page of them
     mapped and cleared again. CPU time of a step on `toys` (D = 64, batches of 1,024, one thread),
@@ -23,10 +23,9 @@ def keep_freed_memory(size: int = KEPT_BYTES) -> bool:
     BPRMF 2.8 and 2.6. The price is memory that stays with the process between steps (at the peak
     561 MiB became 591).
 
-    All threads take memory from one arena: that of a second thread is made of heaps of 64 MiB that
-    are given back as soon as they are free, whatever is to be kept (the server computes in such a
-    thread; FANS, 36,000 items, after some minutes: a list 1,250 microseconds for 1,600, and 579 MiB
-    in use for 964).
+    The arena of a second thread is made of heaps of 64 MiB that are given back as soon as they are
+    free, whatever is to be kept. The server computes in such a thread (FANS, 36,000 items, after
+    some minutes, with one arena: a list 1,250 microseconds for 1,600, and 579 MiB in use for 964).
 
     Linux with glibc alone; elsewhere nothing happens. A second call changes nothing.
     """
@@ -35,5 +34,7 @@ def keep_freed_memory(size: int = KEPT_BYTES) -> bool:
     library = ctypes.CDLL(None)
     if not hasattr(library, "gnu_get_libc_version"):
         return False
-    options = {_M_TRIM_THRESHOLD: size, _M_MMAP_THRESHOLD: size, _M_ARENA_MAX: 1}
+    options = {_M_TRIM_THRESHOLD: size, _M_MMAP_THRESHOLD: size}
+    if one_arena:
+        options[_M_ARENA_MAX] = 1
     return all(library.mallopt(option, value) == 1 for option, value in options.items())

@@ -13,7 +13,7 @@ FAULTS = """
 import resource, sys
 from concurrent.futures import ThreadPoolExecutor
 from cove.memory import keep_freed_memory
-kept = keep_freed_memory()
+kept = keep_freed_memory(one_arena=True)
 in_a_thread = ThreadPoolExecutor(1).submit
 faults = []
 for _ in range(3):
