@@ -22,8 +22,8 @@ _PACKED_AT_MOST = 1 << 24
 """Values of a table that is copied into oneDNN's layout: 64 megabytes, which every process of a
 server has for itself. A larger table is multiplied where the artifact's file is mapped."""
 _ROWS_STEP = 4
-"""States are made up to a multiple of it: oneDNN makes code for each number of rows, and keeps it
-all."""
+"""States are made up to a multiple of it: what oneDNN keeps for each number of rows lies between
+blocks of scores, whose places the next, larger ones then do not fit."""
 
 
 def multiplies_packed(weights: Tensor) -> bool:
