@@ -8,7 +8,8 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from http.client import HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -136,19 +137,21 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_begun(two_models: Pat
 
 def test_a_client_that_hangs_is_told_so_and_holds_up_nobody(two_models: Path) -> None:
     head = b"POST /complete-list HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    with running(two_models, request_timeout_seconds=5) as server:
-        hanging = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(50)]
+    with running(two_models, request_timeout_seconds=5) as server, ExitStack() as open_ones:
+        hanging = [
+            open_ones.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            for _ in range(50)
+        ]
         for place, connection in enumerate(hanging):
             connection.sendall(head + (b'Content-Length: 100\r\n\r\n{"it' if place % 2 else b""))
         assert (
             httpx.post(f"{server.address}/complete-list", json=LIST, timeout=30).status_code == 200
         )
         hanging[1].settimeout(30)
-        answer = hanging[1].recv(4096)
-        assert answer.startswith(b"HTTP/1.1 408 ")
-        assert json.loads(answer.partition(b"\r\n\r\n")[2])["status"] == 408
-        for connection in hanging:
-            connection.close()
+        answer = open_ones.enter_context(HTTPResponse(hanging[1]))
+        answer.begin()
+        assert (answer.status, json.load(answer)["status"]) == (408, 408)
+        open_ones.close()
         assert (
             httpx.post(f"{server.address}/complete-list", json=LIST, timeout=30).status_code == 200
         )
