@@ -78,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         telemetry=TRACES,
     )
-    app.state.settings, app.state.keys = settings, read_keys(settings)
+    app.state.keys = read_keys(settings)
     errors.install(app)
     app.add_middleware(RequestLimits, settings=settings)
     app.add_middleware(Guard, keys=app.state.keys, settings=settings)

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from cove.item_index import ItemIndex
-from cove.retrieval import BLOCK, Barred, highest, top_items
+from cove.packed_product import PackedProduct
+from cove.retrieval import BLOCK, Barred, highest, made_up_to, top_items
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 _CANDIDATES_AT_MOST = 1 << 15
@@ -22,53 +23,39 @@ _PACKED_AT_MOST = 1 << 24
 """Values of a table that is copied into oneDNN's layout: 64 megabytes, which every process of a
 server has for itself. A larger table is multiplied where the artifact's file is mapped."""
 _ROWS_STEP = 4
-"""States are made up to a multiple of it: what oneDNN keeps for each number of rows lies between
-blocks of scores, whose places the next, larger ones then do not fit."""
-
-
-def multiplies_packed(weights: Tensor) -> bool:
-    """Whether there is a layout that products with such weights are fastest in."""
-    here = weights.device.type == "cpu" and weights.dtype == torch.float32
-    return here and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
+"""Of states: few sizes of large blocks, and little to be made up where there are few states."""
 
 
 @dataclass(frozen=True)
 class PackedTable:
-    """A catalogue in the layout that oneDNN multiplies by.
+    """A catalogue in the layout that is multiplied by fastest."""
 
-    torch multiplies float32 matrices by MKL, which has no AVX-512 for processors that are not
-    Intel's. On an AMD EPYC with it, 36,000 items of D = 64, a state costs so 54 microseconds, and
-    20 packed (64 states; of one alone 160 and 130); the scores are the same to the last bit.
-    """
-
-    table: Tensor  # [V, D], opaque; V = NUM_SPECIAL + N, made up to whole blocks of retrieval
-    bias: Tensor  # [V], −inf where there is no item
+    score: PackedProduct
+    """Gives scores [M, V] of states [M, D]; V = NUM_SPECIAL + N, made up to whole blocks of
+    retrieval; −inf where there is no item."""
 
     @classmethod
     @torch.no_grad()
     def of(cls, table: Tensor, bias: Tensor) -> Self | None:
         """A table [NUM_SPECIAL + N, D] and biases [N] whose values no longer change; None where
         they had better be used as they are."""
-        if table.numel() > _PACKED_AT_MOST or not multiplies_packed(table):
+        if table.numel() > _PACKED_AT_MOST:
             return None
         behind = -len(table) % BLOCK
         whole = F.pad(table, (0, 0, 0, behind))
         biases = F.pad(bias, (NUM_SPECIAL, behind), value=-torch.inf)
-        return cls(torch.ops.mkldnn._reorder_linear_weight(whole), biases)
+        score = PackedProduct.of(whole, biases, _ROWS_STEP)
+        return None if score is None else cls(score)
 
     def best(self, states: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         """The k best items of states [M, D], as `best_products` gives them; PAD where they run
         out. Without gradients."""
-        product = torch.ops.mkldnn._linear_pointwise.default
-        rows = F.pad(states, (0, 0, 0, -len(states) % _ROWS_STEP))
-        scores = product(rows, self.table, self.bias, "none", [], "")[: len(states)]  # [M, V]
+        scores = self.score(states)
         if barred.mask is not None:
             scores[:, : barred.mask.shape[1]].masked_fill_(barred.mask, -torch.inf)
         scores.scatter_(1, barred.indices, -torch.inf)
         values, indices = highest(scores, k)
-        missing = k - values.shape[1]
-        indices = F.pad(indices.masked_fill(values == -torch.inf, PAD), (0, missing), value=PAD)
-        return indices, F.pad(values, (0, missing), value=-torch.inf)
+        return made_up_to(k, indices.masked_fill(values == -torch.inf, PAD), values)
 
 
 class Products(NamedTuple):
@@ -160,6 +147,4 @@ def _best_of(
     """The k best of `candidates` [M, C], indices of items, PAD where there are fewer."""
     scores = products.of(candidates).masked_fill_(barred.bars(candidates), -torch.inf)
     values, places = scores.topk(min(k, scores.shape[1]), dim=1)
-    missing = k - values.shape[1]
-    indices = F.pad(candidates.gather(1, places), (0, missing), value=PAD)
-    return indices, F.pad(values, (0, missing), value=-torch.inf)
+    return made_up_to(k, candidates.gather(1, places), values)

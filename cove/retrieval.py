@@ -67,12 +67,18 @@ def top_items(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
     −inf.
     """
     values, rows = highest(scores, k)
-    indices = rows + NUM_SPECIAL
+    return made_up_to(k, rows + NUM_SPECIAL, values)
+
+
+def made_up_to(k: int, indices: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices and scores [..., K], K at most k, to [..., k] by PAD with −inf."""
     missing = k - values.shape[-1]
-    if missing > 0:
-        values = F.pad(values, (0, missing), value=-torch.inf)
-        indices = F.pad(indices, (0, missing), value=PAD)
-    return indices, values
+    if missing == 0:
+        return indices, values
+    return (
+        F.pad(indices, (0, missing), value=PAD),
+        F.pad(values, (0, missing), value=-torch.inf),
+    )
 
 
 def highest(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -92,8 +92,7 @@ class PreferenceModel(UserItemRecommender):
     def top(self, users: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
         """The k best items of users [B] but for what is barred from each: indices and scores
         [B, k], as `top_items` gives them."""
-        faster = self.index is not None or self.packed is not None
-        products = self.products(users) if faster else None
+        products = self.products(users)
         if products is None:
             return top_items(barred.bar(self.score_all(users)), k)
         return best_products(products._replace(packed=self.packed), self.index, k, barred)

@@ -110,7 +110,7 @@ def test_no_key_is_ever_logged_or_shown(guarded: TestClient, caplog) -> None:
                    guarded.post("/models/any/activate", headers=bearer(key))]  # fmt: skip
         assert not any(key in answer.text + str(answer.headers) for answer in answers)
         assert key not in caplog.text
-    settings = guarded.app.state.settings
+    settings = guarded.app.state.serving.settings
     assert READ not in repr(settings) + str(settings.model_dump())
     assert READ not in repr(guarded.app.state.keys)
 
