@@ -22,8 +22,7 @@ rate, Adam, full cross-entropy of lists, one uniform negative of interactions, f
 regularization. Caser has windows of 5 and one target. Not equal: ours clips gradients, uses the
 fused Adam and starts its weights otherwise; SASRec and BERT4Rec normalise before sublayers, RecBole
 after; RecBole's BERT4Rec has one more layer before its head and scores a fixed number of places;
-RecBole drops inputs of a dense layer, ours outputs; RecBole's DCN has batch normalisation; its CFKG
-takes the distance, ours its square.
+RecBole drops inputs of a dense layer, ours outputs; RecBole's DCN has batch normalisation.
 
 Memory: `cove train` tells glibc to keep what a step frees (cove/memory.py). RecBole is given
 the same thresholds by its environment, which makes it faster, unless `--peer-as-it-comes` says that

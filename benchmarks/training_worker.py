@@ -63,7 +63,7 @@ EQUAL: dict[str, dict[str, object]] = {
     "deepfm": {},
     "bprmf": {"regularization": 0.0},
     "neumf": {"widths": [128, 64]},
-    "cfkg": {"loss": "hinge", "margin": 1.0, "facts_per_interaction": 1.0},
+    "cfkg": {"distance": "euclidean", "margin": 1.0, "facts_per_interaction": 1.0},
     "lightgcn": {"regularization": 0.0001, "layers": 3},
 }
 """RecBole's settings in our names, beside dropout and length."""

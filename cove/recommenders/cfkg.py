@@ -3,10 +3,10 @@
     d(h, r, t) = ‖h + r − t‖²,   s_ui = −d(u, interacts, i)
     L = mean of [γ + d(h, r, t) − d(h, r, t')]₊
 
-This is TransE (Bordes et al., 2013) with `interacts` as one of its relations. The mean is over the
-batch's interactions, t' an item that the user did not choose, and as many facts as the settings
-say, t' another tail of the same relation; heads are never corrupted. Without facts the graph is
-the interactions alone.
+This is TransE (Bordes et al., 2013) with `interacts` as one of its relations; d may also go without
+its square. The mean is over the batch's interactions, t' an item that the user did not choose, and
+as many facts as the settings say, t' another tail of the same relation; heads are never corrupted.
+Without facts the graph is the interactions alone.
 
 B users, K negatives of each, M items, F facts of a step, D dimensions, N items in all, O other
 entities, R relations beside `interacts`.
@@ -37,6 +37,8 @@ class CfkgSettings(BaseModel):
     """D."""
     loss: Literal["hinge", "softplus"] = "hinge"
     """[x]₊ of the paper, or log(1 + exp(x)), which no triple is ever right enough for."""
+    distance: Literal["squared", "euclidean"] = "squared"
+    """d, ‖h + r − t‖² or ‖h + r − t‖."""
     margin: float = Field(default=1.0, ge=0)
     """γ, how much nearer the true tail has to be."""
     facts_per_interaction: float = Field(default=1.0, ge=0)
@@ -106,12 +108,13 @@ class Cfkg(PreferenceModel):
         super()._load_from_state_dict(state_dict, prefix, *rest, **named)
 
     def interact(self, user: Tensor, items: Tensor) -> Tensor:
-        return -_distances(user + self.relations[0], items)
+        return -self._distances(user + self.relations[0], items)
 
     def interact_all(self, user: Tensor, items: Tensor) -> Tensor:
         wanted = user + self.relations[0]
         norms = wanted.square().sum(dim=1, keepdim=True) + items.square().sum(dim=1)
-        return torch.addmm(norms, wanted, items.T, beta=-1, alpha=2)
+        scores = torch.addmm(norms, wanted, items.T, beta=-1, alpha=2)
+        return scores if self.settings.distance == "squared" else -(-scores).clamp(min=0).sqrt()
 
     def predict(self, batch: PairBatch) -> Prediction:
         # Looked up in the same order with facts and without: a process with few rows has none.
@@ -130,8 +133,16 @@ class Cfkg(PreferenceModel):
         heads, *tails = known.chunk(3)
         moved = heads + F.embedding(facts.relations + 1, self.relations)
         of_interactions = self._losses(-self.interact(user, items.view(*chosen.shape, -1)))
-        of_facts = self._losses(_distances(moved, torch.stack(tails, dim=1)))
+        of_facts = self._losses(self._distances(moved, torch.stack(tails, dim=1)))
         return Prediction(torch.cat([of_interactions.flatten(), of_facts.flatten()]).mean())
+
+    def _distances(self, moved: Tensor, tails: Tensor) -> Tensor:
+        """d [B, M] of h + r [B, D] to tails [B, M, D]."""
+        gaps = moved[:, None] - tails
+        if self.settings.distance == "squared":
+            return gaps.square().sum(dim=-1)
+        lengths: Tensor = torch.linalg.vector_norm(gaps, dim=-1)  # its gradient is 0 at 0
+        return lengths
 
     def _losses(self, distances: Tensor) -> Tensor:
         """The loss [.., K] of each pair in distances [.., 1 + K] to tails, the true one first."""
@@ -175,8 +186,3 @@ class _Facts(NamedTuple):
         place = torch.randint(1 << 62, (count,), device=device) % self.counts[relations]
         wrong = self.choices[self.starts[relations] + place]
         return _Draw(self.heads[rows], relations, torch.stack([self.tails[rows], wrong], dim=1))
-
-
-def _distances(moved: Tensor, tails: Tensor) -> Tensor:
-    """d [B, M] of h + r [B, D] to tails [B, M, D]."""
-    return (moved[:, None] - tails).square().sum(dim=-1)

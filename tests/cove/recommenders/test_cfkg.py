@@ -41,6 +41,23 @@ def test_the_hinge_asks_for_a_margin_and_no_more():
     assert small(margin=4.5).predict(ONE_USER).loss.item() == pytest.approx((4.5 + 0.5) / 2)
 
 
+def test_a_distance_may_go_without_its_square():
+    plain = small(distance="euclidean", margin=4.5)
+    assert plain.score_all(torch.tensor([4])).tolist() == [
+        pytest.approx([-1.0, -1.0, -math.sqrt(5)])
+    ]
+    loss = plain.predict(ONE_USER).loss
+    assert loss.item() == pytest.approx((4.5 + 4.5 + 1 - math.sqrt(5)) / 2)
+
+
+def test_where_a_tail_is_reached_a_plain_distance_still_has_a_gradient():
+    plain = small(distance="euclidean")
+    with torch.no_grad():
+        plain.items.weight[NUM_SPECIAL] = torch.tensor([2.0, 1.0])  # the user's own place
+    plain.predict(ONE_USER).loss.backward()
+    assert plain.items.weight.grad.isfinite().all()
+
+
 def test_softplus_never_ends_to_ask():
     loss = small(loss="softplus", margin=0.0).predict(ONE_USER).loss.item()
     assert loss == pytest.approx((math.log(2) + math.log1p(math.exp(-4))) / 2)
