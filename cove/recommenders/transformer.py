@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from cove.embedding import EMBEDDING_SCALE
-from cove.recommenders.dense import Dense
+from cove.recommenders.dense import Dense, gelu_of_few
 from cove.recommenders.dropout import dropout
 from cove.vocabulary import PAD
 
@@ -46,7 +46,8 @@ class _Layer(nn.Module):
         self.attention_norm, self.network_norm = nn.LayerNorm(size), nn.LayerNorm(size)
         self.query_key_value = Dense(size, 3 * size)
         self.output = Dense(size, size)
-        self.expand, self.contract = Dense(size, 4 * size), Dense(4 * size, size)
+        self.expand = Dense(size, 4 * size, gelu=True)
+        self.contract = Dense(4 * size, size)
         self._start_as_average()
 
     @torch.no_grad()
@@ -90,7 +91,7 @@ class _Layer(nn.Module):
         """What attention gave, [B, H, P, D / H], and then the network, on top of `states`."""
         mixed = self.output(mixed.transpose(1, 2).flatten(2))
         states = states + dropout(mixed, self.dropout, self.training)
-        hidden = self.contract(F.gelu(self.expand(self.network_norm(states))))
+        hidden = self.contract(self.expand(self.network_norm(states)))
         return states + dropout(hidden, self.dropout, self.training)
 
     def _project(self, states: Tensor, places: Tensor | None) -> tuple[Tensor, ...]:
@@ -212,7 +213,7 @@ class CausalReader:
             mixed = F.scaled_dot_product_attention(asked[0].unsqueeze(2), key, value, bias)
             states = F.linear(mixed.flatten(1), mix, mix_bias).add_(states)
             normed = torch.layer_norm(states, size, norm, norm_bias, eps)
-            hidden = F.gelu(F.linear(normed, expand, expand_bias))
+            hidden = gelu_of_few(F.linear(normed, expand, expand_bias))
             states = F.linear(hidden, contract, contract_bias).add_(states)
         self._column, self._places = end, self._places + 1
         return torch.layer_norm(states, size, encoder.norm.weight, encoder.norm.bias, eps)
