@@ -204,7 +204,8 @@ def quality_table(options: argparse.Namespace) -> None:
     print("| recommender | COVE (epoch) | RecBole (epoch) |\n| --- | --- | --- |")
     for name in chosen(PEERS, options):
         with tempfile.TemporaryDirectory() as folder:
-            job = Job(name, str(options.directory.resolve()), folder, equal=True)
+            data = str(options.directory.resolve())
+            job = Job(name, data, folder, equal=True, seed=options.seed)
             write_files(job)
             sides = started([(ours(), job), (peer(options), job)])
             cells = []
@@ -240,6 +241,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5, help="turns a side")
     parser.add_argument("--batches", type=int, default=6, help="a block of lists or clicks")
     parser.add_argument("--quality", type=int, default=0, metavar="EPOCHS")
+    parser.add_argument("--seed", type=int, default=0, help="of the split and of both, for quality")
     parser.add_argument("--every", type=int, default=1, help="epochs between two looks at quality")
     return parser.parse_args()
 
