@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
-from http.client import HTTPResponse
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import httpx
@@ -125,13 +125,17 @@ def test_a_killed_worker_is_replaced_and_the_others_go_on(two_models: Path) -> N
 
 
 def test_a_server_that_is_told_to_stop_answers_what_it_has_begun(two_models: Path) -> None:
-    body = {"lists": [[1, 2, 3]] * 256, "k": 50, "explain": True}
-    with running(two_models) as server, ThreadPoolExecutor(4) as clients:
-        call = f"{server.address}/complete-list"
-        asked = [clients.submit(httpx.post, call, json=body, timeout=30) for _ in range(4)]
-        time.sleep(0.1)
+    body = json.dumps({"lists": [[1, 2, 3]] * 256, "k": 50, "explain": True})
+    with running(two_models) as server, ExitStack() as open_ones:
+        asked = [
+            open_ones.enter_context(closing(HTTPConnection("127.0.0.1", server.port, timeout=30)))
+            for _ in range(4)
+        ]
+        for each in asked:
+            each.request("POST", "/complete-list", body, {"Content-Type": "application/json"})
+        assert is_ready(server.address)  # it came after them, so that they are begun
         server.process.terminate()
-        assert [each.result().status_code for each in asked] == [200] * 4
+        assert [each.getresponse().status for each in asked] == [200] * 4
         assert server.process.wait(20) in {0, -signal.SIGTERM}
 
 
