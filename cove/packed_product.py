@@ -48,12 +48,12 @@ class PackedProduct:
             return None
         made = cls(torch.ops.mkldnn._reorder_linear_weight(weights), bias, sizes, activation)
         for size in sizes:  # now, so that nothing is made later
-            made._of_part(weights.new_zeros((size, weights.shape[1])))
+            made.of_part(weights.new_zeros((size, weights.shape[1])))
         return made
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Products [M, O] of rows [M, I]."""
-        products = [self._of_part(rows[part]) for part in self.parts(len(rows))]
+        products = [self.of_part(rows[part]) for part in self.parts(len(rows))]
         return products[0] if len(products) == 1 else torch.cat(products)
 
     def parts(self, count: int) -> Iterator[slice]:
@@ -61,7 +61,8 @@ class PackedProduct:
         largest = self.sizes[-1]
         return (slice(start, start + largest) for start in range(0, max(1, count), largest))
 
-    def _of_part(self, rows: Tensor) -> Tensor:
+    def of_part(self, rows: Tensor) -> Tensor:
+        """Products of rows that are not more than the largest size."""
         size = next(size for size in self.sizes if size >= len(rows))
         product = torch.ops.mkldnn._linear_pointwise.default
         made_up = F.pad(rows, (0, 0, 0, size - len(rows)))

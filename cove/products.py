@@ -57,7 +57,7 @@ class PackedTable:
         return torch.cat(indices), torch.cat(values)
 
     def _best(self, states: Tensor, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
-        scores = self.score(states)
+        scores = self.score.of_part(states)
         if barred.mask is not None:
             scores[:, : barred.mask.shape[1]].masked_fill_(barred.mask, -torch.inf)
         scores.scatter_(1, barred.indices, -torch.inf)

@@ -16,19 +16,18 @@ _ROWS_AT_ONCE = (256,)
 
 
 class Dense(nn.Linear):
-    """x W^T + b, of rows x, or with `gelu` the exact GELU of that."""
+    """x W^T + b, of rows x, or the exact GELU of that."""
 
     packed: PackedProduct | None = None
     """None while the weights may change."""
 
-    def __init__(self, num_inputs: int, num_outputs: int, gelu: bool = False) -> None:
+    def __init__(self, num_inputs: int, num_outputs: int, activation: Activation = "none") -> None:
         super().__init__(num_inputs, num_outputs)
-        self.gelu = gelu
+        self.activation = activation
 
     def pack(self) -> None:
         """Multiply many rows by a copy of the weights, which do not change from now on."""
-        activation: Activation = "gelu" if self.gelu else "none"
-        self.packed = PackedProduct.of(self.weight, self.bias, _ROWS_AT_ONCE, activation)
+        self.packed = PackedProduct.of(self.weight, self.bias, _ROWS_AT_ONCE, self.activation)
 
     def train(self, mode: bool = True) -> Self:
         """Also forgets the copy."""
@@ -39,13 +38,13 @@ class Dense(nn.Linear):
         """Of rows [..., I], [..., O]."""
         if self.packed is None:
             products = F.linear(rows, self.weight, self.bias)
-            return F.gelu(products) if self.gelu else products
+            return F.gelu(products) if self.activation == "gelu" else products
         flat = rows.reshape(-1, self.in_features)
         if len(flat) >= _FEWEST_ROWS:
             products = self.packed(flat)
         else:
             products = F.linear(flat, self.weight, self.bias)
-            products = gelu_of_few(products) if self.gelu else products
+            products = gelu_of_few(products) if self.activation == "gelu" else products
         return products.view(*rows.shape[:-1], self.out_features)
 
 

@@ -46,7 +46,7 @@ class _Layer(nn.Module):
         self.attention_norm, self.network_norm = nn.LayerNorm(size), nn.LayerNorm(size)
         self.query_key_value = Dense(size, 3 * size)
         self.output = Dense(size, size)
-        self.expand = Dense(size, 4 * size, gelu=True)
+        self.expand = Dense(size, 4 * size, "gelu")
         self.contract = Dense(4 * size, size)
         self._start_as_average()
 

@@ -68,10 +68,10 @@ def packed(products: Products) -> Products:
 def test_a_packed_table_gives_the_best_items_that_a_plain_one_gives(num_items: int, k: int) -> None:
     torch.manual_seed(num_items + k)
     table, bias = torch.randn(NUM_SPECIAL + num_items, 16), torch.randn(num_items)
-    products = Products(torch.randn(9, 16), table, bias)
-    mask = torch.rand(9, NUM_SPECIAL + num_items) < 0.2
-    given = torch.randint(NUM_SPECIAL, NUM_SPECIAL + num_items, (9, 4)).masked_fill_(
-        torch.rand(9, 4) < 0.3, PAD
+    products = Products(torch.randn(37, 16), table, bias)  # more than are scored at once
+    mask = torch.rand(37, NUM_SPECIAL + num_items) < 0.2
+    given = torch.randint(NUM_SPECIAL, NUM_SPECIAL + num_items, (37, 4)).masked_fill_(
+        torch.rand(37, 4) < 0.3, PAD
     )
     for barred in (Barred(given), Barred(given, mask), Barred(given[:, :0], mask[:1])):
         indices, scores = best_products(packed(products), None, k, barred)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from cove.batches import ListBatch
 from cove.errors import DataError
+from cove.retrieval import made_up_to
 from cove.vocabulary import NUM_SPECIAL, PAD
 
 
@@ -222,7 +223,4 @@ def best_candidates(
     by_popularity = popularity.argsort(descending=True, stable=True)  # [V]
     ordered, places = scores[:, by_popularity].sort(dim=1, descending=True, stable=True)
     best, indices = ordered[:, :k], by_popularity[places[:, :k]]
-    missing = k - best.shape[1]
-    best = torch.nn.functional.pad(best, (0, missing), value=float("-inf"))
-    indices = torch.nn.functional.pad(indices, (0, missing), value=PAD)
-    return indices.masked_fill(best.isneginf(), PAD), best
+    return made_up_to(k, indices.masked_fill(best.isneginf(), PAD), best)
