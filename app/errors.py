@@ -103,7 +103,10 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
     elif error.status_code == 405:
         detail = f"{request.method} is not one of the methods of this path"
     elif error.status_code == 400:
-        detail = "the body could not be read as JSON: too deeply nested, or a number too long"
+        detail = (
+            "the body could not be read as JSON: compressed, not UTF-8, too deeply nested, or a "
+            "number too long"
+        )
     return problem(error.status_code, detail, headers=error.headers)
 
 

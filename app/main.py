@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.staticfiles import StaticFiles
 from starlette.concurrency import run_in_threadpool
 
 import cove
@@ -87,7 +86,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     asked = (completion, scoring, recommending)
     for module in (*asked, *browsed, runs, models, operations, pages):
         app.include_router(module.router)
-    app.mount("/web", StaticFiles(directory=pages.WEB), name="web")
+    app.mount("/web", pages.Files(), name="web")
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

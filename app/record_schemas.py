@@ -86,9 +86,10 @@ class ShadowComparison(BaseModel):
     failed: int
     """Calls that the model could not answer."""
     overlap: float | None
-    """Mean share of the served model's first items that are among the other's first."""
+    """Mean share of the served model's first items that are among the other's first, of the answers
+    that one of the two chose: those of a fallback are the same whichever is asked."""
     same_first: float | None
-    """Share of answers whose first item is the same."""
+    """Share of these answers whose first item is the same."""
     milliseconds: float | None
     """Median of a call, each alone; on a busy server worth only beside the next."""
     active_milliseconds: float | None

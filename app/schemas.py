@@ -36,6 +36,8 @@ ExternalIdOf = Annotated[
     ),
 ]
 """An external id: a string or an integer; 50 and "50" are one item, or one user."""
+Ids = Annotated[list[ExternalIdOf], Field(fail_fast=True)]
+"""The first wrong id is named alone: a megabyte of them is half a million, and a second's work."""
 _SCORE = (
     "What the model gives; the order of the items is the answer. Scores of fans need not fall, for "
     "it fills one place after another. Of the most popular items: occurrences in training"
@@ -67,11 +69,11 @@ class CompletionRequest(BaseModel):
         json_schema_extra={"examples": [{"items": ["50", "172"], "k": 3, "explain": True}]},
     )
 
-    items: list[ExternalIdOf] | None = None
-    lists: list[list[ExternalIdOf]] | None = None
+    items: Ids | None = None
+    lists: Annotated[list[Ids], Field(fail_fast=True)] | None = None
     k: int = Field(default=10, ge=1, strict=True)
-    exclude: list[ExternalIdOf] = Field(default=[], description="Items never to be given")
-    allow: list[ExternalIdOf] | None = Field(
+    exclude: Ids = Field(default=[], description="Items never to be given")
+    allow: Ids | None = Field(
         default=None, description="The only items that may be given; all where it is left out"
     )
     unknown: Literal["ignore", "error"] = Field(
@@ -79,7 +81,10 @@ class CompletionRequest(BaseModel):
     )
     explain: bool = Field(default=False, strict=True)
     max_per_code: int | None = Field(
-        default=None, ge=1, strict=True, description="At most so many items of one level-1 code"
+        default=None,
+        ge=1,
+        strict=True,
+        description="At most so many items of one level-1 code, out of the 16,384 best",
     )
     model: str | None = Field(
         default=None, max_length=200, description="A model's id; the active one by default"
@@ -128,7 +133,7 @@ class ScoringRequest(BaseModel):
     )
 
     user: ExternalIdOf
-    items: list[ExternalIdOf]
+    items: Ids
     explain: bool = Field(default=False, strict=True, description="Whether codes are given")
     model: str | None = Field(
         default=None, max_length=200, description="A model's id; the active one by default"
@@ -172,14 +177,14 @@ class RecommendationRequest(BaseModel):
     )
 
     user: ExternalIdOf
-    items: list[ExternalIdOf] | None = Field(
+    items: Ids | None = Field(
         default=None,
         description="What the user is further known to have: never given, and all that an unknown "
         "user is judged by",
     )
     k: int = Field(default=10, ge=1, strict=True)
-    exclude: list[ExternalIdOf] = Field(default=[], description="Items never to be given")
-    allow: list[ExternalIdOf] | None = Field(
+    exclude: Ids = Field(default=[], description="Items never to be given")
+    allow: Ids | None = Field(
         default=None, description="The only items that may be given; all where it is left out"
     )
     include_seen: bool = Field(
@@ -188,7 +193,10 @@ class RecommendationRequest(BaseModel):
         description="Whether items may be given that the user had in training",
     )
     max_per_code: int | None = Field(
-        default=None, ge=1, strict=True, description="At most so many items of one level-1 code"
+        default=None,
+        ge=1,
+        strict=True,
+        description="At most so many items of one level-1 code, out of the 16,384 best",
     )
     explain: bool = Field(default=False, strict=True)
     model: str | None = Field(

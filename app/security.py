@@ -30,7 +30,7 @@ class Guard:
     """Middleware that refuses unknown hosts and missing keys, and sets the security headers.
 
     It guards every path but those of `_OPEN`: a new call needs a key by default. A route may set
-    one of the headers itself.
+    one of the headers itself. Whatever answers GET answers HEAD.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys, settings: Settings) -> None:
@@ -53,6 +53,8 @@ class Guard:
             await send(message)
 
         app = self._refusal(scope) or self.app
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # uvicorn keeps the body back
         await app(scope, receive, secured)
 
     def _refusal(self, scope: Scope) -> ASGIApp | None:

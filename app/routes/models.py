@@ -58,7 +58,11 @@ def diff(
 
 @router.post("/rollback", responses=documented(403, 409, 422, 503))
 def rollback(
-    store: StoreOf, _: NeedsAdmin, task: Annotated[TaskName, Query()] = "list_completion"
+    store: StoreOf,
+    _: NeedsAdmin,
+    task: Annotated[
+        TaskName | None, Query(description="May be left out where models of one task are served")
+    ] = None,
 ) -> ModelSummary:
     """Serve the model that was active for the task before; needs the admin key."""
     return records.changed(store.rollback(task))

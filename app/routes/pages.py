@@ -4,12 +4,29 @@ from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.types import Scope
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     "Cache-Control": "no-cache",
 }
+
+
+class Files(StaticFiles):
+    """The pages' scripts and styles; who has one asks whether it has changed."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=WEB)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or that it has not changed."""
+        response = await super().get_response(path, scope)
+        response.headers.update(_HEADERS)
+        return response
+
 
 router = APIRouter(include_in_schema=False)
 

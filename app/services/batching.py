@@ -10,13 +10,14 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, partial
 from time import perf_counter
 from typing import Any, Protocol, Self, TypeVar
 
 from app.metrics import BATCH_SIZE, INFERENCE_SECONDS, QUEUE_SIZE
-from app.services.errors import BusyError
+from app.services.errors import BusyError, GivenUpError
 from app.services.served_model import ServedModel
 
 _LOG = logging.getLogger("cove.app")
@@ -30,6 +31,10 @@ read, and the question comes here. SASRec, 36,000 items, one core, 8 connections
 for 373, 64 connections: 1,075 for 940, in batches of 63 where one of 63 and one of 1 took turns."""
 _BEHIND = 15
 """Steps of priority by which the event loop comes behind what is computed."""
+
+
+_computed: ContextVar["Sequence[_Call]"] = ContextVar("computed", default=())
+"""In the thread that computes, the calls that it computes."""
 
 
 class Question(Protocol[Answer_co]):
@@ -111,8 +116,7 @@ class Batcher:
         self._busy = bool(calls)
         QUEUE_SIZE.set(len(self._waiting))
         if calls:
-            questions = [call.question for call in calls]
-            work = asyncio.get_running_loop().run_in_executor(self._thread, _compute, questions)
+            work = asyncio.get_running_loop().run_in_executor(self._thread, _compute, calls)
             work.add_done_callback(partial(self._finish, calls))
 
     def _start_in(self, turns: int) -> None:
@@ -163,16 +167,32 @@ def _put_behind(event_loop: int) -> None:
             os.setpriority(os.PRIO_PROCESS, event_loop, min(own + _BEHIND, 19))
 
 
-def _compute(questions: Sequence[Question[Any]]) -> Sequence[Any]:
-    """The answers to questions that are alike; what fails together is tried one by one."""
-    first, began = questions[0], perf_counter()
+def stop_if_given_up() -> None:
+    """Called in long computations, now and then, so that those who still wait need not wait for
+    what nobody wants.
+
+    Raises:
+        GivenUpError: each of the calls that are computed has run out of time, or its caller left.
+    """
+    calls = _computed.get()
+    if calls and all(call.answer.done() for call in calls):
+        raise GivenUpError("nobody waits for this answer any more")
+
+
+def _compute(calls: Sequence[_Call]) -> Sequence[Any]:
+    """The answers to calls whose questions are alike; what fails together is tried one by one."""
+    questions, began = [call.question for call in calls], perf_counter()
+    first = questions[0]
     BATCH_SIZE.labels(first.model.task).observe(sum(each.size for each in questions))
+    _computed.set(calls)
     try:
         return type(first).answer(questions)
+    except GivenUpError as error:
+        return [error] * len(calls)
     except Exception as error:
-        if len(questions) == 1:
+        if len(calls) == 1:
             return [error]
         _LOG.exception("calls failed together; each is tried alone")
-        return [_compute([each])[0] for each in questions]
+        return [_compute([each])[0] for each in calls]
     finally:
         INFERENCE_SECONDS.labels(first.model.task).observe(perf_counter() - began)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from app.schemas import CompletedItem, Completion
 from app.services.candidates import (
@@ -112,14 +113,15 @@ def _by_model(question: ListsQuestion, lists: list[_List]) -> list[Candidates]:
     recommender = question.model.recommender
     assert isinstance(recommender, ListCompleter)
     nothing = torch.zeros((len(lists), 0), dtype=torch.int64)
-    batch = ListBatch(pad_lists([one.given for one in lists]), nothing)
+    given = pad_lists([one.given for one in lists])
     excluded = pad_lists([one.excluded for one in lists])
     mask = allowed_mask(question.model.items, question.options)
-    return best(
-        question.model.items,
-        lambda k: recommender.complete(batch, k, mask, excluded),
-        question.options,
-    )
+
+    def top(places: slice, k: int) -> tuple[Tensor, Tensor]:
+        batch = ListBatch(given[places], nothing[places])
+        return recommender.complete(batch, k, mask, excluded[places])
+
+    return best(question.model.items, top, len(lists), question.options)
 
 
 def _completion(

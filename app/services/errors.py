@@ -34,6 +34,10 @@ class NotReadyError(CoveError):
     """No model is served yet."""
 
 
+class GivenUpError(CoveError):
+    """Whoever asked waits no more."""
+
+
 def shown(value: Any) -> str:
     """Give a client's value as it may stand in a sentence: quoted, printable, short."""
     text = repr(value)

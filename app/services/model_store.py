@@ -143,13 +143,16 @@ class ModelStore:
             self._models.serve(model)
         return model
 
-    def rollback(self, task: str) -> Model:
-        """Return to the model that was active before, and serve it at once.
+    def rollback(self, task: str | None) -> Model:
+        """Return to the model that was active before for a task, and serve it at once; None: for
+        the one task that has an active model.
 
         Raises:
+            InvalidError: several tasks have one, and none is named.
             ConflictError: there is none, or it cannot be read; nothing has changed.
         """
         with self._switching:
+            task = task or self._only_task()
             before = self.registry.models_before(task)
             if before:
                 self._check(before[0])
@@ -160,6 +163,12 @@ class ModelStore:
             self._models.try_again(task)
             self._models.serve(model)
         return model
+
+    def _only_task(self) -> str:
+        tasks: list[str] = [task for task in TASKS if self.registry.active_model(task) is not None]
+        if len(tasks) > 1:
+            raise InvalidError("task", f"say which has to go back: {', '.join(tasks)}")
+        return tasks[0] if tasks else next(iter(TASKS))
 
     def label(self, index: EntityIndex, level: int, code: int, label: str) -> None:
         """Set a person's name for a code that exists; an empty one takes it away."""
@@ -225,5 +234,9 @@ class ModelStore:
         """
         model = self.registry.get_model(model_id) if _ID.fullmatch(model_id) else None
         if model is None:
+            known = [each.id for each in self.registry.list_models()]
+            several = ", ".join(each for each in known if model_id and each.startswith(model_id))
+            if several:
+                raise NotFoundError(f"{shown(model_id)} is the start of several models: {several}")
             raise NotFoundError(f"there is no model {shown(model_id)}; GET /models lists them")
         return model

@@ -6,7 +6,7 @@ special ids.
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -120,14 +120,19 @@ def _for_known(questions: Sequence[UserQuestion]) -> list[Recommendation]:
     barred = [
         each.excluded(each.given if each.options.include_seen else each.has) for each in questions
     ]
-    chosen = _best(model.items, partial(model.recommender.top, users), barred, options)
+    top_of = model.recommender.top
+
+    def top(places: slice, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        return top_of(users[places], k, barred)
+
+    chosen = _best(model.items, top, barred, options)
     return [_known(each, found) for each, found in zip(questions, chosen, strict=True)]
 
 
 @torch.inference_mode()
 def _best(
     index: EntityIndex,
-    top_of: Callable[[int, Barred], tuple[Tensor, Tensor]],
+    top_of: Callable[[slice, int, Barred], tuple[Tensor, Tensor]],
     excluded: Sequence[Sequence[int]],
     bounds: Bounds,
 ) -> list[Candidates]:
@@ -135,11 +140,11 @@ def _best(
     `excluded`."""
     barred = Barred(pad_lists(excluded), allowed_mask(index, bounds))
 
-    def top(k: int) -> tuple[Tensor, Tensor]:
-        indices, values = top_of(k, barred)
+    def top(places: slice, k: int) -> tuple[Tensor, Tensor]:
+        indices, values = top_of(places, k, barred.of(places))
         return indices.masked_fill(values == -torch.inf, PAD), values
 
-    return best(index, top, bounds)
+    return best(index, top, len(excluded), bounds)
 
 
 def _known(question: UserQuestion, candidates: Candidates) -> Recommendation:
@@ -172,7 +177,7 @@ def _for_unknown(question: UserQuestion) -> Recommendation:
         source = "nearest_items"
         closeness = _closeness(model, question.given)[None]  # [1, N]
 
-        def closest(k: int, barred: Barred) -> tuple[Tensor, Tensor]:
+        def closest(_: slice, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
             return top_items(barred.bar(closeness), k)
 
         (candidates,) = _best(model.items, closest, [barred], options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from statistics import fmean, median
 from time import perf_counter
+from typing import NamedTuple
 
 from app.record_schemas import ShadowComparison
 from app.services.completion import ListsQuestion
@@ -59,12 +60,20 @@ def _ids(question: AnyQuestion) -> list[ExternalId]:
     return [*chain.from_iterable(question.lists), *given]
 
 
+class _Answer(NamedTuple):
+    """What one model made of one list, user or set of pairs."""
+
+    ids: list[str]
+    """Best first."""
+    own: bool
+    """Whether the model chose: a fallback gives the same whichever model is asked."""
+
+
 @dataclass(frozen=True)
 class _Turn:
     """What one model made of one call, and how long it took."""
 
-    lists: list[list[str]]
-    """The ids, best first, for each list, user or set of pairs."""
+    answers: list[_Answer]
     seconds: float
 
 
@@ -82,8 +91,8 @@ def compare(
         raise ConflictError(f"nothing has been asked of {active.id} yet: there is no comparison")
     turns = [(_turn(call, active, k), _turn(call, candidate, k)) for call in calls]
     both = [(one, other) for one, other in turns if one is not None and other is not None]
-    pairs = [pair for turn in both for pair in zip(*(each.lists for each in turn), strict=True)]
-    named = [(one, other) for one, other in pairs if one]
+    pairs = [pair for turn in both for pair in zip(*(each.answers for each in turn), strict=True)]
+    named = [(one.ids, other.ids) for one, other in pairs if one.ids and (one.own or other.own)]
     return ShadowComparison(
         model=candidate.id,
         active=active.id,
@@ -101,25 +110,26 @@ def _turn(call: AnyQuestion, model: ServedModel, k: int) -> _Turn | None:
     """A model's answer to a call; None where the call is one that it cannot answer."""
     question, began = replace(call, model=model), perf_counter()
     try:
-        lists = _lists(question)
+        answers = _answers(question)
     except CoveError:
         return None
-    return _Turn([[str(each) for each in one[:k]] for one in lists], perf_counter() - began)
+    first = [_Answer([str(each) for each in ids[:k]], own) for ids, own in answers]
+    return _Turn(first, perf_counter() - began)
 
 
-def _lists(question: AnyQuestion) -> list[list[ExternalId]]:
-    """The ids that a model gives, best first."""
+def _answers(question: AnyQuestion) -> list[tuple[list[ExternalId], bool]]:
+    """The ids that a model gives, best first, and whether it chose them itself."""
     if isinstance(question, ListsQuestion):
         (completions,) = ListsQuestion.answer([question])
         if isinstance(completions, Exception):
             raise completions
-        return [[each.item for each in one.items] for one in completions]
+        return [([each.item for each in one.items], one.source == "model") for one in completions]
     if isinstance(question, UserQuestion):
-        (recommendation,) = UserQuestion.answer([question])
-        return [[each.item for each in recommendation.items]]
+        (found,) = UserQuestion.answer([question])
+        return [([each.item for each in found.items], found.source in {"model", "nearest_items"})]
     (scores,) = PairsQuestion.answer([question])
     ranked = sorted(scores.items, key=lambda each: -each.probability)
-    return [[each.item for each in ranked]]
+    return [([each.item for each in ranked], scores.source == "model")]
 
 
 def _mean(values: Iterable[float]) -> float | None:

@@ -50,11 +50,12 @@ const levelDiff = (level, from, to) => [
 
 async function moved(one, other, entity, scopeOf) {
   try {
+    // Where one of them has no codes, nothing moved, but their answers can be compared.
     const found = await ask(`/models/${one.id}/diff/${other.id}?entity=${entity}&moves=${MOVES}`);
-    const shown = section(`How ${entity}s moved between codes`,
+    const shown = found.levels.length ? section(`How ${entity}s moved between codes`,
       quiet(`${many(found.in_both, entity)} are known to both. Codes are matched one to one, by the most `
         + `${entity}s in common; what went elsewhere has moved.`),
-      ...found.levels.flatMap((level) => levelDiff(level, scopeOf(one)(entity), scopeOf(other)(entity))));
+      ...found.levels.flatMap((level) => levelDiff(level, scopeOf(one)(entity), scopeOf(other)(entity)))) : "";
     return { shown, answers: found.answers };
   } catch (error) {
     return { shown: section(`How ${entity}s moved between codes`, failed(error)), answers: null };
@@ -83,8 +84,8 @@ export async function view({ scopes, parts: [first, second] }) {
     ask(`/models/${encodeURIComponent(id)}`)));
   const scopeOf = (model) => (entity) =>
     scopes.find((scope) => scope.model === model.id && scope.entity === entity);
-  const entities = ["item", "user"].filter((entity) =>
-    [one, other].every((model) => model.manifest.code_use[entity]?.length));
+  const entities = ["item", "user"].filter((entity) => entity === "item"
+    || [one, other].every((model) => model.manifest.code_use[entity]?.length));
   const moves = await Promise.all(entities.map((entity) => moved(one, other, entity, scopeOf)));
   const answers = moves.find((each) => each.answers)?.answers;
   const candidate = [other, one].find((model) => !model.active);

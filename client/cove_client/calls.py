@@ -260,9 +260,10 @@ def activate(model: str) -> Call[records.ModelSummary]:
     return Call(records.ModelSummary, "POST", f"/models/{_part(model)}/activate")
 
 
-def rollback(task: Task = "list_completion") -> Call[records.ModelSummary]:
-    """Serve the model that was active for a task before; needs the admin key."""
-    return Call(records.ModelSummary, "POST", "/models/rollback", {"task": task})
+def rollback(task: Task | None = None) -> Call[records.ModelSummary]:
+    """Serve the model that was active for a task before; needs the admin key. The task may be left
+    out where models of one task are served."""
+    return Call(records.ModelSummary, "POST", "/models/rollback", {"task": task} if task else {})
 
 
 def ready() -> Call[records.Health]:

@@ -83,10 +83,32 @@ def test_activation_is_served_at_once_and_rollback_takes_it_back(changing) -> No
     assert "no model was active before" in detail
 
 
+def test_where_several_tasks_are_served_a_rollback_says_which_goes_back(tmp_path: Path) -> None:
+    for make in (make_artifact, make_click_artifact):
+        for seed in (1, 2):
+            make(tmp_path / f"{make.__name__}-{seed}", seed=seed)
+    settings = Settings(artifacts=tmp_path, admin_key="the-admin")
+    with TestClient(create_app(settings)) as client:
+        before = client.get("/readyz").json()["models"]
+        for model in client.get("/models").json()["models"]:
+            if not model["active"]:
+                post(client, f"/models/{model['id']}/activate")
+        after = client.get("/readyz").json()["models"]
+        detail = check_problem(post(client, "/models/rollback"), 422, "task")["detail"]
+        assert detail == "task: say which has to go back: list_completion, click_through"
+        assert client.get("/readyz").json()["models"] == after
+        post(client, "/models/rollback?task=click_through")
+        expected = after | {"click_through": before["click_through"]}
+        assert client.get("/readyz").json()["models"] == expected
+
+
 def test_a_model_is_named_by_the_start_of_its_id_and_an_unknown_one_is_a_404(changing) -> None:
-    client, (_, second) = changing
+    client, models = changing
+    second = models[1]
     assert post(client, f"/models/{second[:9]}/activate").json()["id"] == second
     check_problem(post(client, "/models/nobody/activate"), 404)
+    both = f"is the start of several models: {', '.join(sorted(models))}"
+    assert both in check_problem(post(client, f"/models/{second[:2]}/activate"), 404)["detail"]
     check_problem(post(client, "/models/..%2f../activate"), 404)
     check_problem(post(client, "/models/rollback?task=nothing"), 422, "task")
     check_problem(post(client, "/models/rollback?task=click_through"), 409)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
-from app.services.batching import Batcher
+from app.services.batching import Batcher, stop_if_given_up
 from app.services.completion import CompletionOptions, ListsQuestion, complete_lists
 from app.services.errors import BusyError, NotFoundError
 from app.services.recommending import RecommendationOptions, UserQuestion, recommend_items
@@ -177,6 +178,37 @@ def test_more_than_may_wait_are_refused_and_who_gave_up_is_not_computed() -> Non
         batcher.close()
 
     asyncio.run(ask())
+
+
+def test_what_nobody_waits_for_any_more_is_not_computed_to_the_end() -> None:
+    @dataclass
+    class Endless(Asked):
+        @classmethod
+        def answer(cls, questions: Sequence[Asked]) -> list[str]:
+            questions[0].batches.append([each.name for each in questions])
+            while True:
+                stop_if_given_up()
+                time.sleep(0.001)
+
+    async def ask() -> None:
+        batcher, batches = Batcher(4, 10), []
+        first, second = (
+            asyncio.create_task(batcher.ask(Endless(name, batches=batches))) for name in "ab"
+        )
+        while not batches:
+            await asyncio.sleep(0.001)
+        first.cancel()
+        await asyncio.sleep(0.01)
+        after = asyncio.create_task(batcher.ask(Asked("c", batches=batches)))
+        await asyncio.sleep(0.01)
+        assert not after.done()  # one of the two still waits
+        second.cancel()
+        assert await after == "C"
+        assert batches == [["a", "b"], ["c"]]
+        batcher.close()
+
+    stop_if_given_up()  # where no call is computed, nobody gave up
+    asyncio.run(asyncio.wait_for(ask(), 30))
 
 
 def test_answers_go_out_first_where_few_wait_and_what_is_asked_next_joins_them() -> None:

@@ -1,5 +1,6 @@
 """Every error is a problem document, and nothing that a client sends gives a 500."""
 
+import gzip
 import json
 
 import pytest
@@ -71,6 +72,19 @@ def test_a_hostile_body_gets_a_problem_below_500(client: TestClient, content: by
     response = client.post("/complete-list", content=content, headers=JSON)
     assert response.status_code in {400, 404, 422}
     check_problem(response, response.status_code)
+
+
+@pytest.mark.parametrize("name", ["items", "lists", "exclude", "allow"])
+def test_of_many_wrong_ids_the_first_is_named(client: TestClient, name: str) -> None:
+    response = client.post("/complete-list", json={"items": [1]} | {name: [None] * 1000})
+    problem = check_problem(response, 422, f"{name}[0]")
+    assert [each["field"] for each in problem["errors"]] == [f"{name}[0]"]
+
+
+@pytest.mark.parametrize("content", [b'{"items": ["caf\xe9"]}', gzip.compress(b'{"items": [1]}')])
+def test_a_body_in_another_encoding_is_told_so(client: TestClient, content: bytes) -> None:
+    response = client.post("/complete-list", content=content, headers=JSON)
+    assert "compressed, not UTF-8" in check_problem(response, 400)["detail"]
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data", ""])

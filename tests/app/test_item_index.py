@@ -9,6 +9,7 @@ import torch
 from app.services.completion import CompletionOptions, complete_lists
 from app.services.served_model import ServedModel
 from cove.artifact import Manifest, read_artifact, write_artifact
+from cove.batches import ListBatch
 from cove.entity_tables import EntityTables
 from cove.item_index import build_index
 from cove.recommenders import build_recommender
@@ -76,3 +77,34 @@ def test_a_server_without_faiss_scores_every_item_and_says_so(
     assert "faiss is not installed" in caplog.text
     assert "over its 600 items" in caplog.text
     assert len(complete_lists(model, [[1, 2]], CompletionOptions())[0].items) == 10
+
+
+def test_more_of_a_catalogue_is_looked_through_for_those_that_are_short_alone(
+    artifact: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, asked = ServedModel(read_artifact(artifact)), []
+    complete = model.recommender.complete
+
+    def recorded(batch: ListBatch, k: int, *rest: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        asked.append((batch.inputs[:, 0].tolist(), k))
+        return complete(batch, k, *rest)
+
+    monkeypatch.setattr(model.recommender, "complete", recorded)
+    # an item's best 20 share its code: the best 36 of both have less than nine codes
+    nine = complete_lists(model, [[30], [1]], CompletionOptions(k=9, max_per_code=1))
+    assert [len(one.items) for one in nine] == [9, 9]
+    both, *alone = asked
+    assert both == ([34, 5], 36)
+    assert alone == [([34], 144), ([5], 144), ([5], 576)]
+
+    asked.clear()  # there are 30 codes: 31 items of different codes are not to be had
+    (most,) = complete_lists(model, [[30]], CompletionOptions(k=31, max_per_code=1))
+    assert len(most.items) == 30
+    assert asked[-1][1] == NUM_ITEMS
+
+    asked.clear()
+    monkeypatch.setattr("app.services.candidates._DEEPEST", 100)
+    (fewer,) = complete_lists(model, [[30]], CompletionOptions(k=9, max_per_code=1))
+    assert asked == [([34], 36), ([34], 100)]
+    assert 1 < len(fewer.items) < 9
+    assert fewer.items == nine[0].items[: len(fewer.items)]

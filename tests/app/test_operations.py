@@ -130,6 +130,13 @@ def test_the_pages_ask_nothing_of_other_hosts(client: TestClient) -> None:
         assert client.get(f"/web/{file.name}").status_code == 200
 
 
+def test_a_script_that_a_browser_has_is_not_sent_again(client: TestClient) -> None:
+    first = client.get("/web/app.js")
+    assert first.headers["cache-control"] == "no-cache"
+    again = client.get("/web/app.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 def test_the_description_documents_every_call_and_its_problems(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     assert set(schema["paths"]) == {

@@ -53,6 +53,15 @@ def test_the_module_serves_by_its_settings_and_the_health_check_says_so(port: in
     assert len(answer.json()["items"]) == 2
 
 
+def test_whatever_answers_get_answers_head_without_a_body(port: int) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:  # one connection
+        for path in ("/", "/livez", "/readyz", "/models", "/web/app.js", "/codes/99"):
+            head, whole = client.head(path), client.get(path)
+            assert (head.status_code, head.content) == (whole.status_code, b"")
+            assert head.headers["content-length"] == str(len(whole.content))
+        assert client.head("/complete-list").status_code == 405
+
+
 def test_the_health_check_fails_where_nothing_answers() -> None:
     with socket.socket() as taken:  # bound, and not listened on: refused
         taken.bind(("127.0.0.1", 0))

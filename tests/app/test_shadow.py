@@ -46,6 +46,8 @@ def test_overlap_is_the_share_of_first_items_that_both_models_give(asked: TestCl
             for model in (active, other)
         ]
         asked.post("/complete-list", json=body | {"k": 6})
+        if body == {"items": ["nobody"]}:  # the most popular items, whichever model is asked
+            continue
         for pair in zip(*(each.get("results", [each]) for each in answers), strict=True):
             mine, theirs = ([item["item"] for item in each["items"][:4]] for each in pair)
             shares.append(len({*map(str, mine)} & {*map(str, theirs)}) / 4)
@@ -53,8 +55,8 @@ def test_overlap_is_the_share_of_first_items_that_both_models_give(asked: TestCl
     found = compare(asked, other, k=4).json()
     assert (found["active"], found["task"]) == (active, LISTS)
     assert (found["calls"], found["failed"]) == (3, 0)
-    assert found["overlap"] == pytest.approx(sum(shares) / 4)
-    assert found["same_first"] == pytest.approx(sum(first) / 4)
+    assert found["overlap"] == pytest.approx(sum(shares) / 3)
+    assert found["same_first"] == pytest.approx(sum(first) / 3)
     assert min(found["milliseconds"], found["active_milliseconds"]) > 0
     assert models(asked, LISTS) == (active, other), "a comparison changes nothing"
 

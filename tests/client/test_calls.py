@@ -88,9 +88,11 @@ def test_models_are_compared_and_switched_with_the_admin_key_alone(
         assert cove.diff(active, other, moves=1).levels[0].sizes == [12, 12]
         assert admin.activate(other).active
         assert cove.complete_list([1]).model == other
-        assert admin.rollback().id == active
-        with pytest.raises(ProblemError, match="409 Conflict: no model was active before"):
+        with pytest.raises(ProblemError, match=r"422 .*: task: say which has to go back"):
             admin.rollback()
+        assert admin.rollback("list_completion").id == active
+        with pytest.raises(ProblemError, match="409 Conflict: no model was active before"):
+            admin.rollback("list_completion")
 
 
 def test_a_model_is_seen_as_a_whole(cove: Client) -> None:

@@ -40,6 +40,14 @@ def test_two_models_are_compared_on_their_metrics_and_codes(opened: Opening, sit
         expect(page.get_by_role("heading", name="On sample calls")).to_be_visible()
 
 
+def test_a_model_without_codes_is_compared_by_its_answers(opened: Opening, tmp_path: Path) -> None:
+    first, second = make_artifact(tmp_path / "with"), make_artifact(tmp_path / "without", ())
+    with serve(tmp_path) as address, opened(address, f"compare/{first}/{second}") as page:
+        answers = page.locator(".panel", has=page.get_by_role("heading", name="On sample calls"))
+        expect(answers.locator(".facts")).to_contain_text("Of the first ten in common")
+        expect(page.get_by_role("heading", name="How items moved")).to_have_count(0)
+
+
 def test_another_model_is_served_and_the_one_before_again(opened: Opening, tmp_path: Path) -> None:
     first, second = (make_artifact(tmp_path / str(seed), seed=seed) for seed in (0, 1))
     with (
