@@ -189,8 +189,8 @@ def check_output(directory: Path) -> None:
     """Refuse a place for an artifact that holds anything but an artifact."""
     if not directory.name:
         raise ArtifactError(f"an artifact needs a directory with a name: got {directory}")
-    if directory.is_file():
-        raise ArtifactError(f"{directory} is a file: an artifact is a directory")
+    if directory.exists() and not directory.is_dir():  # a device is no file, and would be replaced
+        raise ArtifactError(f"{directory} is no directory: an artifact is one")
     if directory.is_dir() and any(directory.iterdir()) and not (directory / MANIFEST).is_file():
         raise ArtifactError(f"{directory} holds other files and no {MANIFEST}: name another place")
 

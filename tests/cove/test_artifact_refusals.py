@@ -1,6 +1,7 @@
 """Damaged, altered and foreign artifacts are refused, and a failed write leaves nothing."""
 
 import json
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -170,9 +171,17 @@ def test_a_directory_with_other_files_is_refused_and_left_alone(tmp_path):
 
 def test_a_file_in_the_way_is_refused_and_left_alone(tmp_path):
     (tmp_path / "made").write_text("years of work")
-    with pytest.raises(ArtifactError, match="is a file: an artifact is a directory"):
+    with pytest.raises(ArtifactError, match="is no directory: an artifact is one"):
         write(tmp_path / "made", recommender_with("plain"), "fans")
     assert (tmp_path / "made").read_text() == "years of work"
+
+
+def test_a_pipe_or_a_device_in_the_way_is_refused_and_left_alone(tmp_path):
+    os.mkfifo(tmp_path / "made")
+    with pytest.raises(ArtifactError, match="is no directory: an artifact is one"):
+        write(tmp_path / "made", recommender_with("plain"), "fans")
+    assert (tmp_path / "made").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_an_empty_directory_and_missing_parents_are_fine(tmp_path):

@@ -198,7 +198,7 @@ def test_the_run_and_the_model_are_listed(cove: Call, unbroken: Trained) -> None
         (["TRAIN", "fans", "--device", "abacus"], "device must be auto, cpu or a GPU"),
         (["TRAIN", "fans", "--device", "meta"], "device must be auto, cpu or a GPU"),
         (["TRAIN", "fans", "--settings", "/nowhere.toml"], "cannot read the settings file"),
-        (["TRAIN", "fans", "--output", "DATA"], "is a file: an artifact is a directory"),
+        (["TRAIN", "fans", "--output", "DATA"], "is no directory: an artifact is one"),
         (["TRAIN", "fans", "--output", "DATA/model"], "DATA"),
         (["train", "fans", "--data", "/nowhere.csv", "--output", "OUT"], "/nowhere.csv"),
         (["train", "fans", "--data", "aotn", "--output", "OUT"], "did you mean aotm"),

@@ -99,8 +99,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary place beside `path`, and rename what was written there to it at the end.
 
     Raises:
-        DataError: the file cannot be written.
+        DataError: the file cannot be written, or is a device or a pipe, which would be replaced.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise DataError(f"{path} cannot be written: it is no ordinary file")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".data-", dir=path.parent) as folder:

@@ -1,5 +1,6 @@
 """Files of results: whole or not there, and one sentence where they cannot be written."""
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,13 @@ def test_a_file_that_cannot_be_put_in_its_place_leaves_nothing(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["page.md"]
     replace_file(tmp_path / "other.md", b"text")
     assert (tmp_path / "other.md").read_bytes() == b"text"
+
+
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CoveError, match="pipe cannot be written: it is no ordinary file"):
+        replace_file(tmp_path / "pipe", b"text")
+    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_polars_words_for_a_full_disk_are_one_sentence(tmp_path: Path) -> None:
