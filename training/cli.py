@@ -66,7 +66,7 @@ def train_command(
     as_json: AsJson = False,
 ) -> None:
     """Train a recommender and write a servable artifact; the same command resumes."""
-    from cove.artifact import read_manifest
+    from cove.artifact import check_output, read_manifest
     from training.commands.shared import make_folder
     from training.parallel import under_torchrun
     from training.registry.database import registry_url, upgrade
@@ -83,12 +83,13 @@ def train_command(
     )
     source = None if codes_from is None else read_manifest(codes_from).id
     settings = resolve(recommender, data, sizes, seed, values, source, user_sizes)
-    output = output.absolute()
+    output = output.resolve()
     place = Place(directory, output, device, restart, overwrite, codes_from)
     with under_torchrun() as processes:
         if not processes.first:
             follow_training(settings, place, processes)
             return
+        check_output(output)
         make_folder(output.parent)
         url = registry_url(output.parent)
         upgrade(url)
@@ -274,7 +275,14 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            allow_from_autoenv=False,
+            help="Version.",
+        ),
     ] = False,
 ) -> None:
     """Recommenders that learn their own categories from ids alone."""
@@ -298,6 +306,10 @@ def main(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        place = "" if error.filename is None else f"{error.filename}: "
+        print(f"cove: {place}{error.strerror or error}", file=sys.stderr)  # noqa: T201
+        return 2
     if status == _INTERRUPTED:
         print("cove: interrupted", file=sys.stderr)  # noqa: T201
     return status if isinstance(status, int) else 0

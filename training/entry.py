@@ -18,4 +18,7 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
+    except KeyboardInterrupt:
+        print("cove: interrupted", file=sys.stderr)  # noqa: T201
+        return 130
     return run()

@@ -188,7 +188,7 @@ def _quantizer(
 def _unknown(name: str, groups: Mapping[str, type[BaseModel]]) -> str:
     if name == "code_sizes":
         return "code_sizes is set by --cove, like --cove 500,10"
-    names = [field for kind in groups.values() for field in kind.model_fields]
+    names = {"form"}.union(*(kind.model_fields for kind in groups.values())) - {"code_sizes"}
     close = get_close_matches(name, names, n=1)
     hint = f": did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(names))}"
     return f"there is no setting named {name!r}{hint}"

@@ -190,8 +190,9 @@ def run_sweep(
         if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             write_best(sweep, study.best_trial)
 
-    if len(study.get_trials(deepcopy=False, states=_ENDED)) < num_trials:
-        enough = optuna.study.MaxTrialsCallback(num_trials, states=_ENDED)
+    failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))  # in earlier calls
+    if len(study.get_trials(deepcopy=False, states=_ENDED)) - failed < num_trials:
+        enough = optuna.study.MaxTrialsCallback(num_trials + failed, states=_ENDED)
         study.optimize(objective, callbacks=[keep_best, enough], catch=(CoveError,))
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise CoveError(f"no trial ended well: {reasons[-1] if reasons else 'all were pruned'}")

@@ -23,6 +23,7 @@ from training.loop import LoopPlan, Watcher, entity_code_use, train
 from training.one_run import only_run_at
 from training.parallel import ALONE, Processes
 from training.preparing import Prepared, pick_device, prepare_run
+from training.registry.artifacts import holds
 from training.registry.queries import Registry
 from training.run_settings import RunSettings
 from training.sharding import shard_tables
@@ -246,7 +247,8 @@ def _manifest(
 
 def _register(registry: Registry, manifest: Manifest, place: Place) -> None:
     registry.add_model(manifest, place.output.resolve())
-    if registry.active_model(manifest.task) is None:
+    active = registry.active_model(manifest.task)
+    if active is None or not holds(active.path, active.id):
         registry.activate(manifest.id)
     if manifest.run_id is not None:
         try:

@@ -200,6 +200,9 @@ def test_the_run_and_the_model_are_listed(cove: Call, unbroken: Trained) -> None
         (["TRAIN", "fans", "--settings", "/nowhere.toml"], "cannot read the settings file"),
         (["TRAIN", "fans", "--output", "DATA"], "is no directory: an artifact is one"),
         (["TRAIN", "fans", "--output", "DATA/model"], "DATA"),
+        (["TRAIN", "fans", "--output", "x" * 300], "File name too long"),
+        (["TRAIN", "fans", "--set", "forms=paper"], "did you mean 'form'?"),
+        (["data", "prepare", "DATA", "--output", "DATA"], "is what is read: name another output"),
         (["train", "fans", "--data", "/nowhere.csv", "--output", "OUT"], "/nowhere.csv"),
         (["train", "fans", "--data", "aotn", "--output", "OUT"], "did you mean aotm"),
         (["train", "fans", "--data", "aotm", "--output", "OUT"], "needs its folder"),
@@ -236,6 +239,43 @@ def test_a_wrong_call_gives_one_line(
         call += train if word == "TRAIN" else [names.get(word, word)]
     assert message.replace("DATA", str(tiny)) in refused(*call)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_that_takes_the_place_of_the_served_one_is_served(
+    cove: Call, tiny: Path, tmp_path: Path
+) -> None:
+    here = ["--artifacts", tmp_path / "runs"]
+    train = ["train", "bag", "--data", tiny, "--output", tmp_path / "runs" / "m"]
+    train += ["--set", "min_count=1", "--set", "epochs=1", "--overwrite"]
+    cove(*train)
+    assert "serve it:" in cove(*train, "--seed", 1)
+    served = [model for model in json.loads(cove("models", "list", *here, "--json"))
+              if model["active"]]  # fmt: skip
+    assert [model["id"] for model in served] == [read_manifest(tmp_path / "runs" / "m").id]
+
+
+def test_an_output_may_be_a_link(cove: Call, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    (tmp_path / "dangling").symlink_to(tmp_path / "other" / "disk")
+    settings = ["--set", "min_count=1", "--set", "epochs=1"]
+    for name, place in (("link", "disk"), ("dangling", "other/disk")):
+        output = tmp_path / name
+        cove("train", "bag", "--data", tiny, "--output", output, *settings)
+        assert output.is_symlink()
+        assert read_manifest(tmp_path / place).recommender == "bag"
+
+
+def test_the_version_is_no_variable(cove: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVE_VERSION", "1.2.0")
+    assert "aotm" in cove("data", "list")
+
+
+def test_a_column_that_is_there_twice_is_named(refused: Call, tmp_path: Path) -> None:
+    (tmp_path / "lists.csv").write_text("list_id,item_id,item_id\na,1,2\n")
+    assert "has the column item_id more than once" in refused(
+        "data", "stats", tmp_path / "lists.csv"
+    )
 
 
 def test_a_database_that_cannot_be_used_is_one_line(

@@ -183,6 +183,9 @@ def test_trials_that_fail_are_named_and_end_in_one_sentence(
     assert len([line for line in lines if line.startswith("trial ")]) == 2
     assert lines[-1].startswith("cove: no trial ended well: the loss is not a number")
     assert not (tmp_path / "best.toml").exists()
+    assert main(call(tiny, tmp_path, *ranges)) == 2  # what failed is tried anew
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(":")[0] for line in lines[:-1]] == ["trial 2", "trial 3"]
 
 
 @pytest.mark.parametrize(

@@ -155,8 +155,10 @@ def prepare(
         "min_negatives": min_negatives,
         "core": core,
     }
+    file = Path(source) if directory is None else directory / source
+    if output.exists() and file.exists() and output.samefile(file):
+        raise DataError(f"{output} is what is read: name another output")
     if not output.suffix:
-        file = Path(source) if directory is None else directory / source
         filter = _filter(source, kind or "interactions", rule)
         prepare_folder(file, output, filter, held_out_users, seed)
         return

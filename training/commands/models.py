@@ -12,6 +12,9 @@ from training.commands.shared import (
     open_registry_of,
     print_table,
 )
+from training.registry.artifacts import holds
+from training.registry.errors import RegistryError
+from training.registry.models import Model
 
 models_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -48,6 +51,7 @@ def activate(
     """Serve this model; a running server follows within seconds."""
     with open_registry_of(artifacts) as registry:
         registry.sync_artifacts(artifacts)
+        _check(registry.get_model(model_id))
         model = registry.activate(model_id)
     typer.echo(f"{model.id} is the active model of {model.task}")
 
@@ -59,5 +63,14 @@ def rollback(
 ) -> None:
     """Serve the model that was active before."""
     with open_registry_of(artifacts) as registry:
+        registry.sync_artifacts(artifacts)
+        for before in registry.models_before(task)[:1]:
+            _check(before)
         model = registry.rollback(task)
     typer.echo(f"{model.id} is the active model of {model.task} again")
+
+
+def _check(model: Model | None) -> None:
+    """Refuse to serve what cannot be."""
+    if model is not None and not holds(model.path, model.id):
+        raise RegistryError(f"the artifact of {model.id} is no longer at {model.path}")

@@ -142,7 +142,7 @@ def _reproduce(name: str, call: _Call) -> None:
         chosen_rows = [with_code_sizes(row, sizes) for row in chosen_rows]
     values = read_settings_file(call.settings_file) if call.settings_file else {}
     values |= parse_overrides(call.overrides)
-    output = call.output.absolute()
+    output = call.output.resolve()
     if output.is_file():
         raise SettingsError(f"--output must be a folder: {output} is a file")
     make_folder(output)

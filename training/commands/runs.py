@@ -92,7 +92,7 @@ def compare(
         return
     print_table(
         ("", *(run.id[:12] for run in runs)),
-        [(name, *(_cell(fact.get(name)) for fact in facts)) for name in kept],
+        [(name, *(_cell(fact.get(name), name in measured) for fact in facts)) for name in kept],
     )
 
 
@@ -113,10 +113,10 @@ def _flat(settings: dict[str, object], prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, measured: bool) -> str:
     if value is None:
         return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if measured and isinstance(value, float) else str(value)
 
 
 def _duration(run: Run) -> str:

@@ -8,11 +8,15 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from cove.errors import SettingsError
 from training.registry.database import registry_url, upgrade
 from training.registry.errors import RegistryError
 from training.registry.queries import Registry
+
+_WIDEST = 1 << 16
+"""Characters of a line that no person reads as it is."""
 
 
 @contextmanager
@@ -51,8 +55,8 @@ def print_table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
     """Rows under titles, no cell shortened where the output is not a terminal."""
     table = Table(*titles, box=None)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))  # a bracket in a name is no markup
     console = Console()
     if not console.is_terminal:
-        console = Console(width=200)
+        console = Console(width=_WIDEST)
     console.print(table)

@@ -68,7 +68,7 @@ def sweep(
     def settings_of(values: Any) -> RunSettings:
         return resolve(recommender, data, sizes, seed, fixed | values, None, user_sizes)
 
-    output = output.absolute()
+    output = output.resolve()
     call = ["cove", "train", recommender, "--data", data, "--seed", str(seed)]
     call += ["--from", "DIR"] if directory is not None else []
     for option, text in (("--cove", code_sizes), ("--user-cove", user_code_sizes)):

@@ -14,6 +14,8 @@ import polars as pl
 from cove.errors import DataError
 from training.datasets.archives import decompress
 
+_SECOND = "_duplicated_0"
+"""What Polars puts behind a name that a file's header has for the second time."""
 _SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars", " ": "spaces"}
 
 
@@ -212,7 +214,8 @@ def plain_names(columns: Sequence[str], path: Path) -> dict[str, str]:
             "for commas, .tsv for tabs"
         )
     names = [name.split(":")[0].strip() for name in columns]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    again = {name.removesuffix(_SECOND) for name in names if name.endswith(_SECOND)}
+    twice = sorted(again & {*names} | {name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f"{path} has the column {twice[0]} more than once")
     return dict(zip(columns, names, strict=True))

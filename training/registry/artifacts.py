@@ -34,10 +34,10 @@ def artifacts_in(directory: Path) -> Iterator[tuple[Path, Manifest]]:
             yield path, manifest
 
 
-def holds(place: str, manifest: Manifest) -> bool:
-    """Whether an artifact is still at a place."""
+def holds(place: str, model_id: str) -> bool:
+    """Whether a model's artifact is still at a place."""
     found = manifest_in(Path(place))
-    return found is not None and found.id == manifest.id
+    return found is not None and found.id == model_id
 
 
 def model_row(manifest: Manifest, path: Path) -> dict[str, Any]:

@@ -261,7 +261,7 @@ class Registry:
         places = {model.id: model.path for model in self.list_models()}
         for path, manifest in artifacts_in(directory):
             known = places.get(manifest.id)
-            if known is None or (known != str(path.resolve()) and not holds(known, manifest)):
+            if known is None or (known != str(path.resolve()) and not holds(known, manifest.id)):
                 self.add_model(manifest, path)
                 places[manifest.id] = str(path.resolve())
         return self.list_models()

@@ -1,6 +1,7 @@
 """`cove runs`, `cove models` and `cove db`, as a person and as a machine calls them."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,33 @@ def test_runs_are_compared_by_metrics_and_differing_settings(runs, cove) -> None
     assert compared[runs[0]] == {"model.dimension": 64, "ndcg_at_10": 0.125}
     assert compared[runs[1]] == {"model.dimension": 32, "ndcg_at_10": None}
     assert "same" not in cove("runs", "compare", *runs)
+
+
+def test_small_settings_are_told_apart(registry: Registry, cove) -> None:
+    settings = [{"learning_rate": rate} for rate in (1e-5, 2e-5)]
+    made = [registry.start_run(**FACTS, seed=n, settings=each) for n, each in enumerate(settings)]
+    (line,) = (each for each in cove("runs", "compare", *made).splitlines() if "rate" in each)
+    assert line.split() == ["learning_rate", "1e-05", "2e-05"]
+
+
+def test_a_table_shows_brackets_and_long_cells_as_they_are(
+    registry: Registry, cove, tmp_path: Path
+) -> None:
+    folder = tmp_path / f"a[b] [bold] {'long' * 60}"
+    write_manifest(folder, 0)
+    assert str(folder) in cove("models", "list")
+
+
+def test_a_model_whose_artifact_is_gone_is_not_made_the_served_one(
+    registry: Registry, cove, tmp_path: Path
+) -> None:
+    first, second = (write_manifest(tmp_path / str(seed), seed) for seed in range(2))
+    cove("models", "activate", first)
+    cove("models", "activate", second)
+    shutil.rmtree(tmp_path / "0")
+    for call in (("activate", first), ("rollback",)):
+        assert f"the artifact of {first} is no longer at {tmp_path / '0'}" in cove("models", *call)
+    assert json.loads(cove("models", "list", "--json"))[0]["active"]
 
 
 def test_a_run_whose_process_died_is_listed_as_failed(registry, runs, cove, monkeypatch) -> None:
