@@ -4,6 +4,7 @@ B lists or users, N items, K candidates, H levels, G items that are given. Rows 
 without the special ids, indices with them.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
@@ -69,32 +70,30 @@ def best(index: EntityIndex, top: Top, count: int, bounds: Bounds) -> list[Candi
     mask = allowed_mask(index, bounds)
     most = len(index.vocabulary) if mask is None else int((~mask).sum())
     if bounds.max_per_code is None or not index.levels:
-        return _ranked(index, top, slice(0, count), min(bounds.k, most), bounds)
+        return _ranked(index, top, slice(0, count), min(bounds.k, most))
     depth = min(4 * bounds.k, most)
-    chosen = _ranked(index, top, slice(0, count), depth, bounds)
+    chosen = [limited(index, each, bounds) for each in _ranked(index, top, slice(0, count), depth)]
     wanted, deepest = min(bounds.k, _reachable(index, mask, bounds)), min(_DEEPEST, most)
     for place in range(count):
         tried = depth
         while len(chosen[place]) < wanted and tried < deepest:
             stop_if_given_up()
             tried = min(4 * tried, deepest)
-            (chosen[place],) = _ranked(index, top, slice(place, place + 1), tried, bounds)
+            (found,) = _ranked(index, top, slice(place, place + 1), tried)
+            chosen[place] = limited(index, found, bounds)
     return chosen
 
 
-def _ranked(
-    index: EntityIndex, top: Top, places: slice, depth: int, bounds: Bounds
-) -> list[Candidates]:
-    """The best of some lists or users within the bounds, out of the `depth` best of each."""
-    return [_real(index, *each, bounds) for each in zip(*top(places, max(1, depth)), strict=True)]
-
-
-def _real(index: EntityIndex, indices: Tensor, scores: Tensor, bounds: Bounds) -> Candidates:
-    there = indices >= NUM_SPECIAL
-    rows, scores = indices[there] - NUM_SPECIAL, scores[there]
-    if not bool(scores.isfinite().all()):  # a NaN comes before all numbers
+def _ranked(index: EntityIndex, top: Top, places: slice, depth: int) -> list[Candidates]:
+    """The `depth` best of some lists or users."""
+    indices, scores = top(places, max(1, depth))
+    if not bool(scores[indices >= NUM_SPECIAL].isfinite().all()):  # a NaN is above all numbers
         raise NotReadyError(f"the model {index.model_id} gives no number: train it again")
-    return limited(index, rows, scores, bounds)
+    rows = zip(indices.tolist(), scores.tolist(), strict=True)
+    return [
+        [(one - NUM_SPECIAL, score) for one, score in zip(*row, strict=True) if one >= NUM_SPECIAL]
+        for row in rows
+    ]
 
 
 def _reachable(index: EntityIndex, mask: Tensor | None, bounds: Bounds) -> int:
@@ -116,20 +115,25 @@ def most_popular(index: EntityIndex, barred: Sequence[int], bounds: Bounds) -> C
     while True:
         first = rows[:wanted].long()
         first = first[~torch.isin(first, without)]
-        chosen = limited(index, first, index.popularity[first], bounds)
+        pairs = zip(first.tolist(), index.popularity[first].tolist(), strict=True)
+        chosen = limited(index, list(pairs), bounds)
         if len(chosen) == bounds.k or wanted >= len(rows):
             return chosen
         wanted *= 4
 
 
-def limited(index: EntityIndex, rows: Tensor, scores: Tensor, bounds: Bounds) -> Candidates:
-    """The first k of rows [K] and their scores [K], at most `max_per_code` of one level-1 code."""
-    if bounds.max_per_code is not None and index.levels:
-        ordered, order = index.codes[rows, 0].sort(stable=True)
-        before = torch.arange(len(rows)) - torch.searchsorted(ordered, ordered)  # of the same code
-        kept = order[before < bounds.max_per_code].sort().values
-        rows, scores = rows[kept], scores[kept]
-    return list(zip(rows[: bounds.k].tolist(), scores[: bounds.k].tolist(), strict=True))
+def limited(index: EntityIndex, candidates: Candidates, bounds: Bounds) -> Candidates:
+    """The first k candidates, with at most `max_per_code` of one level-1 code."""
+    if bounds.max_per_code is None or not index.levels:
+        return candidates[: bounds.k]
+    rows = torch.tensor([row for row, _ in candidates], dtype=torch.int64)
+    taken: Counter[int] = Counter()
+    kept = []
+    for candidate, code in zip(candidates, index.codes[rows, 0].tolist(), strict=True):
+        if taken[code] < bounds.max_per_code:
+            taken[code] += 1
+            kept.append(candidate)
+    return kept[: bounds.k]
 
 
 def shared_codes(index: EntityIndex, rows: Tensor, given: Tensor) -> Tensor:
