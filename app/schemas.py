@@ -38,6 +38,14 @@ ExternalIdOf = Annotated[
 """An external id: a string or an integer; 50 and "50" are one item, or one user."""
 Ids = Annotated[list[ExternalIdOf], Field(fail_fast=True)]
 """The first wrong id is named alone: a megabyte of them is half a million, and a second's work."""
+MaxPerCode = Annotated[
+    int | None,
+    Field(
+        ge=1,
+        strict=True,
+        description="At most so many items of one level-1 code, out of the 16,384 best",
+    ),
+]
 _SCORE = (
     "What the model gives; the order of the items is the answer. Scores of fans need not fall, for "
     "it fills one place after another. Of the most popular items: occurrences in training"
@@ -80,12 +88,7 @@ class CompletionRequest(BaseModel):
         default="ignore", description="What to do about items of the list that the model lacks"
     )
     explain: bool = Field(default=False, strict=True)
-    max_per_code: int | None = Field(
-        default=None,
-        ge=1,
-        strict=True,
-        description="At most so many items of one level-1 code, out of the 16,384 best",
-    )
+    max_per_code: MaxPerCode = None
     model: str | None = Field(
         default=None, max_length=200, description="A model's id; the active one by default"
     )
@@ -192,12 +195,7 @@ class RecommendationRequest(BaseModel):
         strict=True,
         description="Whether items may be given that the user had in training",
     )
-    max_per_code: int | None = Field(
-        default=None,
-        ge=1,
-        strict=True,
-        description="At most so many items of one level-1 code, out of the 16,384 best",
-    )
+    max_per_code: MaxPerCode = None
     explain: bool = Field(default=False, strict=True)
     model: str | None = Field(
         default=None, max_length=200, description="A model's id; the active one by default"

@@ -33,7 +33,8 @@ from training.train import Place, run_training
 
 _BEAT_SECONDS, _SILENT_SECONDS = 30, 120
 """How often a process shows that it lives, and after what silence its trial is tried again."""
-_ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+_JUDGED = (TrialState.COMPLETE, TrialState.PRUNED)
+_ENDED = (*_JUDGED, TrialState.FAIL)
 _BUSY_SECONDS = 30
 """How long one writer of a SQLite file waits for another."""
 BEST = "best.toml"
@@ -190,8 +191,8 @@ def run_sweep(
         if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
             write_best(sweep, study.best_trial)
 
-    failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))  # in earlier calls
-    if len(study.get_trials(deepcopy=False, states=_ENDED)) - failed < num_trials:
+    if len(study.get_trials(deepcopy=False, states=_JUDGED)) < num_trials:
+        failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))  # earlier
         enough = optuna.study.MaxTrialsCallback(num_trials + failed, states=_ENDED)
         study.optimize(objective, callbacks=[keep_best, enough], catch=(CoveError,))
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
@@ -202,7 +203,7 @@ def run_sweep(
 
 def _same(study: optuna.Study, trial: optuna.Trial) -> optuna.trial.FrozenTrial | None:
     """An ended trial of the same values, whose runs would be the same, too."""
-    ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    ended = study.get_trials(deepcopy=False, states=_JUDGED)
     return next((each for each in ended if each.params == trial.params), None)
 
 

@@ -56,9 +56,9 @@ def known_rows(index: EntityIndex, externals: Sequence[ExternalId]) -> Tensor:
     return torch.tensor(indices, dtype=torch.int64) - NUM_SPECIAL
 
 
-def best(index: EntityIndex, top: Top, count: int, bounds: Bounds) -> list[Candidates]:
-    """The best of each of `count` lists or users within the bounds, but for `exclude`, which `top`
-    heeds.
+def best(index: EntityIndex, top: Top, mask: Tensor | None, bounds: Bounds) -> list[Candidates]:
+    """The best of each list or user within the bounds, but for `exclude`, which `top` heeds as it
+    does `mask`, the bounds' `allowed_mask`.
 
     Where one has too few codes among its best, more of its best are looked through, for each alone,
     in all _DEEPEST at most: so an answer with `max_per_code` may be short of k.
@@ -67,14 +67,13 @@ def best(index: EntityIndex, top: Top, count: int, bounds: Bounds) -> list[Candi
         NotReadyError: a score is no number: the model's weights are not finite.
         GivenUpError: nobody waits for the answer any more.
     """
-    mask = allowed_mask(index, bounds)
     most = len(index.vocabulary) if mask is None else int((~mask).sum())
     if bounds.max_per_code is None or not index.levels:
-        return _ranked(index, top, slice(0, count), min(bounds.k, most))
+        return _ranked(index, top, slice(None), min(bounds.k, most))
     depth = min(4 * bounds.k, most)
-    chosen = [limited(index, each, bounds) for each in _ranked(index, top, slice(0, count), depth)]
+    chosen = [limited(index, each, bounds) for each in _ranked(index, top, slice(None), depth)]
     wanted, deepest = min(bounds.k, _reachable(index, mask, bounds)), min(_DEEPEST, most)
-    for place in range(count):
+    for place in range(len(chosen)):
         tried = depth
         while len(chosen[place]) < wanted and tried < deepest:
             stop_if_given_up()

@@ -112,16 +112,15 @@ def _by_model(question: ListsQuestion, lists: list[_List]) -> list[Candidates]:
     """What the model gives for lists that it knows, all of them within one question's bounds."""
     recommender = question.model.recommender
     assert isinstance(recommender, ListCompleter)
-    nothing = torch.zeros((len(lists), 0), dtype=torch.int64)
     given = pad_lists([one.given for one in lists])
     excluded = pad_lists([one.excluded for one in lists])
     mask = allowed_mask(question.model.items, question.options)
 
     def top(places: slice, k: int) -> tuple[Tensor, Tensor]:
-        batch = ListBatch(given[places], nothing[places])
+        batch = ListBatch(given[places], given[places, :0])
         return recommender.complete(batch, k, mask, excluded[places])
 
-    return best(question.model.items, top, len(lists), question.options)
+    return best(question.model.items, top, mask, question.options)
 
 
 def _completion(

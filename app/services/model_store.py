@@ -232,11 +232,12 @@ class ModelStore:
         Raises:
             NotFoundError: there is none.
         """
-        model = self.registry.get_model(model_id) if _ID.fullmatch(model_id) else None
-        if model is None:
+        if _ID.fullmatch(model_id):
+            model = self.registry.get_model(model_id)
+            if model is not None:
+                return model
             known = [each.id for each in self.registry.list_models()]
-            several = ", ".join(each for each in known if model_id and each.startswith(model_id))
+            several = ", ".join(each for each in known if each.startswith(model_id))
             if several:
                 raise NotFoundError(f"{shown(model_id)} is the start of several models: {several}")
-            raise NotFoundError(f"there is no model {shown(model_id)}; GET /models lists them")
-        return model
+        raise NotFoundError(f"there is no model {shown(model_id)}; GET /models lists them")

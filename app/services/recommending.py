@@ -120,12 +120,10 @@ def _for_known(questions: Sequence[UserQuestion]) -> list[Recommendation]:
     barred = [
         each.excluded(each.given if each.options.include_seen else each.has) for each in questions
     ]
-    top_of = model.recommender.top
-
-    def top(places: slice, k: int, barred: Barred) -> tuple[Tensor, Tensor]:
-        return top_of(users[places], k, barred)
-
-    chosen = _best(model.items, top, barred, options)
+    top = model.recommender.top
+    chosen = _best(
+        model.items, lambda places, k, barred: top(users[places], k, barred), barred, options
+    )
     return [_known(each, found) for each, found in zip(questions, chosen, strict=True)]
 
 
@@ -138,13 +136,14 @@ def _best(
 ) -> list[Candidates]:
     """The best that `top_of` gives, k of them but for what is barred, for each row of the indices
     `excluded`."""
-    barred = Barred(pad_lists(excluded), allowed_mask(index, bounds))
+    mask = allowed_mask(index, bounds)
+    barred = Barred(pad_lists(excluded), mask)
 
     def top(places: slice, k: int) -> tuple[Tensor, Tensor]:
         indices, values = top_of(places, k, barred.of(places))
         return indices.masked_fill(values == -torch.inf, PAD), values
 
-    return best(index, top, len(excluded), bounds)
+    return best(index, top, mask, bounds)
 
 
 def _known(question: UserQuestion, candidates: Candidates) -> Recommendation:
