@@ -1,8 +1,6 @@
 """Calls that wait for a model are computed together, and answered as if each were alone."""
 
 import asyncio
-import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +14,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
+from app.services import batching
 from app.services.batching import Batcher, stop_if_given_up
 from app.services.completion import CompletionOptions, ListsQuestion, complete_lists
 from app.services.errors import BusyError, NotFoundError
@@ -232,18 +231,20 @@ def test_answers_go_out_first_where_few_wait_and_what_is_asked_next_joins_them()
     assert asyncio.run(ask()) == [["a", "b", "c", "d"], ["e", "A", "B", "C", "D"], ["E"]]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="priorities of threads are Linux's")
-def test_the_event_loop_comes_behind_what_is_computed() -> None:
-    async def ask() -> tuple[int, int]:
-        before = os.getpriority(os.PRIO_PROCESS, 0)
-        batcher = Batcher(1, 1)
-        await batcher.ask(Asked("a"))
+def test_the_event_loop_holds_still_for_what_is_soon_computed_alone(monkeypatch) -> None:
+    async def turns_meanwhile(held: float) -> int:
+        monkeypatch.setattr(batching, "_HELD_SECONDS", held)
+        batcher, gate, turns = Batcher(1, 1), threading.Event(), 0
+        asked = asyncio.create_task(batcher.ask(Asked("a", gate=gate)))
+        threading.Timer(0.2, gate.set).start()
+        while not asked.done():
+            await asyncio.sleep(0.01)
+            turns += 1
         batcher.close()
-        return before, os.getpriority(os.PRIO_PROCESS, 0)
+        return turns
 
-    with ThreadPoolExecutor(1) as other:  # this thread's own priority stays
-        before, after = other.submit(asyncio.run, ask()).result()
-    assert after == min(before + 5, 19)
+    assert asyncio.run(turns_meanwhile(held=5)) <= 2
+    assert asyncio.run(turns_meanwhile(held=0.01)) > 2
 
 
 def test_a_full_queue_is_a_429_and_a_slow_answer_a_503(artifacts: Path, monkeypatch) -> None:
