@@ -20,13 +20,14 @@ from app.services.errors import (
     NotReadyError,
 )
 from cove.errors import CoveError
-from training.registry.errors import RegistryError
+from training.registry.errors import AmbiguousIdError, RegistryError
 
 MEDIA_TYPE = "application/problem+json"
 _LOG = logging.getLogger("cove.app")
 _STATUS: Mapping[type[CoveError], int] = {
     ForbiddenError: 403,
     NotFoundError: 404,
+    AmbiguousIdError: 404,
     ConflictError: 409,
     InvalidError: 422,
     BusyError: 429,

@@ -68,6 +68,7 @@ def train_command(
     """Train a recommender and write a servable artifact; the same command resumes."""
     from cove.artifact import check_output, read_manifest
     from training.commands.shared import make_folder
+    from training.datasets import load_data
     from training.parallel import under_torchrun
     from training.registry.database import registry_url, upgrade
     from training.registry.queries import Registry
@@ -82,7 +83,7 @@ def train_command(
         parse_code_sizes(text) if text else None for text in (code_sizes, user_code_sizes)
     )
     source = None if codes_from is None else read_manifest(codes_from).id
-    settings = resolve(recommender, data, sizes, seed, values, source, user_sizes)
+    settings = resolve(recommender, data, sizes, seed, values, source, user_sizes, directory)
     output = output.resolve()
     place = Place(directory, output, device, restart, overwrite, codes_from)
     with under_torchrun() as processes:
@@ -90,11 +91,12 @@ def train_command(
             follow_training(settings, place, processes)
             return
         check_output(output)
+        loaded = load_data(data, directory, settings.filter)
         make_folder(output.parent)
         url = registry_url(output.parent)
         upgrade(url)
         with watcher_for(settings.training.epochs, quiet=as_json) as watcher, Registry(url) as runs:
-            manifest = run_training(settings, place, runs, watcher, processes=processes)
+            manifest = run_training(settings, place, runs, watcher, loaded, processes)
             active = runs.active_model(manifest.task)
     if as_json:
         typer.echo(json.dumps({"id": manifest.id, "hash": manifest.hash} | manifest.metrics))

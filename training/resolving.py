@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -17,6 +18,7 @@ from training.datasets import (
     default_click_filter,
     default_filter,
     default_interaction_filter,
+    located,
 )
 from training.forms import DEFAULT, settings_of_form
 from training.optimisation import TrainingSettings
@@ -68,12 +70,14 @@ def resolve(
     values: Mapping[str, Any],
     codes_from: str | None = None,
     user_code_sizes: tuple[int, ...] | None = None,
+    directory: Path | None = None,
 ) -> RunSettings:
     """Sort named values into the groups that they belong to, and check them all.
 
     code_sizes, user_code_sizes: of COVE on items and on users, () for what suits the data, None
     where it is off; values: settings by name, and `form`, one of `FORMS`; codes_from: the id of a
-    trained model that gives the codes, which then never change.
+    trained model that gives the codes, which then never change; directory: where a file's path is
+    taken from.
 
     Raises:
         SettingsError: an unknown recommender or name, or a value that its rule forbids.
@@ -97,7 +101,8 @@ def resolve(
         of_form = _sort(settings_of_form(form, recommender), _groups(entry))
         given = {group: of_form[group] | given[group] for group in given}
     try:
-        rule = FILTERS[entry.task](**(kind.default_filter(data).model_dump() | given["filter"]))
+        default = kind.default_filter(located(data, directory))
+        rule = FILTERS[entry.task](**(default.model_dump() | given["filter"]))
         model = entry.settings.model_validate(_follow(entry, rule) | given["model"])
         training = TrainingSettings(**kind.training | given["training"])
         quantizer, user_quantizer = (

@@ -16,7 +16,7 @@ from cove.errors import CoveError, SettingsError
 from training.checkpoint import Progress, read_standing, remove_checkpoint
 from training.cooccurrence import regroup_codes
 from training.datasets import Data, load_data
-from training.errors import TrainingError
+from training.errors import TrainingError, enough_memory
 from training.item_index import index_of_items
 from training.linear_part import add_linear_part
 from training.loop import LoopPlan, Watcher, entity_code_use, train
@@ -90,7 +90,8 @@ def _run(
         return done
     run_id = _resumable_run(place, fingerprint)
     device = pick_device(place.device, processes.local_rank)
-    prepared = prepare_run(settings, data, device, place.codes_from, watcher)
+    with enough_memory():
+        prepared = prepare_run(settings, data, device, place.codes_from, watcher)
     run_id = registry.start_run(
         task=prepared.task.name,
         recommender=settings.recommender,
@@ -104,8 +105,9 @@ def _run(
     try:
         plan = processes.agree(_plan(prepared, place, fingerprint, run_id))
         recorder = _Recorder(registry, run_id, watcher)
-        progress = _train(prepared, plan, processes, recorder)
-        manifest = _write(prepared, progress, place.output, plan, watcher)
+        with enough_memory():
+            progress = _train(prepared, plan, processes, recorder)
+            manifest = _write(prepared, progress, place.output, plan, watcher)
     except CoveError as error:
         registry.fail_run(run_id, str(error))
         raise
@@ -175,8 +177,8 @@ def _judge_probabilities(metrics: dict[str, dict[str, float]], watcher: Watcher)
     if rate and ours["log_loss"] > rate["log_loss"]:
         watcher.warn(
             f"the probabilities are worse than each item's click rate (log loss "
-            f"{ours['log_loss']:.3f}, {rate['log_loss']:.3f}): trust the order alone, or train a "
-            "smaller recommender, like factorization_machine"
+            f"{ours['log_loss']:.3f}, {rate['log_loss']:.3f}): trust the order alone, or fit less "
+            "closely, by a smaller recommender or a larger weight_decay"
         )
 
 

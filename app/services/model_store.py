@@ -231,13 +231,9 @@ class ModelStore:
 
         Raises:
             NotFoundError: there is none.
+            AmbiguousIdError: several ids start so.
         """
-        if _ID.fullmatch(model_id):
-            model = self.registry.get_model(model_id)
-            if model is not None:
-                return model
-            known = [each.id for each in self.registry.list_models()]
-            several = ", ".join(each for each in known if each.startswith(model_id))
-            if several:
-                raise NotFoundError(f"{shown(model_id)} is the start of several models: {several}")
-        raise NotFoundError(f"there is no model {shown(model_id)}; GET /models lists them")
+        model = self.registry.get_model(model_id) if _ID.fullmatch(model_id) else None
+        if model is None:
+            raise NotFoundError(f"there is no model {shown(model_id)}; GET /models lists them")
+        return model

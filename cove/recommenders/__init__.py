@@ -119,4 +119,6 @@ def first_problem(error: ValidationError) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         return f"there is no setting named {name!r}"
-    return f"{name}: {message} (got {problem['input']!r})" if name else message
+    if not name or problem["type"] == "value_error":  # our own sentence, which says what it got
+        return message
+    return f"{name}: {message} (got {problem['input']!r})"

@@ -187,12 +187,14 @@ def test_the_run_and_the_model_are_listed(cove: Call, unbroken: Trained) -> None
         (["TRAIN", "fans", "--cove", "auto", "--set", "form=[1]"], "form must be one of"),
         (["TRAIN", "fans", "--seed", "one"], "--seed"),
         (["TRAIN", "fans", "--cove", "10;5"], "whole numbers with commas between"),
-        (["TRAIN", "fans", "--cove", "5,10"], "code_sizes must fall strictly"),
+        (["TRAIN", "fans", "--cove", "5,10"], "cove: code_sizes must fall strictly"),
         (["TRAIN", "fans", "--cove", "500,10", "--set", "form=evolving"], "exceed the 80 items"),
         (["TRAIN", "fans", "--set", "epochs"], "--set takes name=value: got 'epochs'"),
         (["TRAIN", "fans", "--set", "epoch=3"], "did you mean 'epochs'?"),
         (["TRAIN", "fans", "--set", "epochs=0"], "epochs: "),
         (["TRAIN", "fans", "--set", "heads=3"], "heads"),
+        (["TRAIN", "fans", "--set", f"dimensions={10**14}"], "(tried to allocate "),
+        (["TRAIN", "fans", "--set", f"dimensions={10**20}"], "not enough memory: lower dimensions"),
         (["TRAIN", "fans", "--set", "min_count=1000"], "none of 60 lists is left"),
         (["TRAIN", "fans", "--set", "alpha=1"], "COVE, which is off: add --cove"),
         (["TRAIN", "fans", "--device", "abacus"], "device must be auto, cpu or a GPU"),
@@ -317,11 +319,13 @@ def started(*arguments: object) -> "subprocess.Popen[str]":
 
 
 def test_a_process_refuses_with_one_line_and_status_2(tmp_path: Path) -> None:
-    with started("train", "fans", "--data", "/nowhere.csv", "--output", tmp_path / "m") as process:
+    place = tmp_path / "models" / "m"
+    with started("train", "fans", "--data", "/nowhere.csv", "--output", place) as process:
         output, errors = process.communicate()
     assert (process.returncode, output) == (2, "")
     assert errors.startswith("cove: ")
     assert errors.count("\n") == 1
+    assert not place.parent.exists()
 
 
 def test_an_interrupted_run_is_failed_and_goes_on(tiny: Path, tmp_path: Path) -> None:

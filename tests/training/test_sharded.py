@@ -176,3 +176,10 @@ def test_another_filter_than_that_of_the_folder_is_refused_in_one_sentence(
     assert main([*arguments, "--set", "core=2"]) == 2
     assert "was prepared with positive_from=None, core=5" in capsys.readouterr().err
     assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_is_found_from_another_with_its_own_filter(shards: Path, tmp_path: Path) -> None:
+    call = ["train", "bprmf", "--data", shards.name, "--from", str(shards.parent)]
+    assert main([*call, "--set", "epochs=1", "--output", str(tmp_path / "model")]) == 0
+    manifest = read_artifact(tmp_path / "model").manifest
+    assert manifest.training["filter"] == {"core": 3, "positive_from": None}

@@ -66,7 +66,7 @@ def sweep(
     )
 
     def settings_of(values: Any) -> RunSettings:
-        return resolve(recommender, data, sizes, seed, fixed | values, None, user_sizes)
+        return resolve(recommender, data, sizes, seed, fixed | values, None, user_sizes, directory)
 
     output = output.resolve()
     call = ["cove", "train", recommender, "--data", data, "--seed", str(seed)]

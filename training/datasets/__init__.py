@@ -58,6 +58,7 @@ __all__ = [
     "load_data",
     "load_interactions",
     "load_lists",
+    "located",
 ]
 
 Data = ListData | ClickData | InteractionData | PreparedInteractions
@@ -209,12 +210,19 @@ def _read(
     return load(_folder(source, directory))
 
 
+def located(name_or_file: str, directory: Path | None) -> str:
+    """Give a user's file by its path, which is taken from the folder; a data set by its name."""
+    if directory is None or name_or_file in DATASETS:
+        return name_or_file
+    return str(directory / name_or_file)
+
+
 def _source(name_or_file: str, directory: Path | None) -> Dataset | Path:
     """Give the data set of this name, or else the path of a user's file."""
     dataset = DATASETS.get(name_or_file)
     if dataset is not None:
         return dataset
-    path = Path(name_or_file) if directory is None else directory / name_or_file
+    path = Path(located(name_or_file, directory))
     if path.exists() or path.suffix or len(Path(name_or_file).parts) > 1:
         return path
     close = get_close_matches(name_or_file.lower(), DATASETS, n=1)

@@ -149,7 +149,11 @@ class Registry:
             return list(session.scalars(query))
 
     def get_run(self, run_id: str) -> Run | None:
-        """The run of an id, or of the unique start of one."""
+        """The run of an id, or of the unique start of one.
+
+        Raises:
+            AmbiguousIdError: several ids start so.
+        """
         with self._session() as session:
             return by_prefix(session, Run, run_id)
 
@@ -179,7 +183,11 @@ class Registry:
             return list(session.scalars(select(Model).order_by(Model.created_at.desc(), Model.id)))
 
     def get_model(self, model_id: str) -> Model | None:
-        """The model of an id, or of the unique start of one."""
+        """The model of an id, or of the unique start of one.
+
+        Raises:
+            AmbiguousIdError: several ids start so.
+        """
         with self._session() as session:
             return by_prefix(session, Model, model_id)
 

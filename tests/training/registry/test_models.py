@@ -39,7 +39,7 @@ def test_models_are_listed_newest_first_and_found_by_the_start_of_an_id(
 ) -> None:
     assert [model.id for model in registry.list_models()] == models[::-1]
     assert registry.get_model(models[0][:12]).id == models[0]
-    assert registry.get_model("fans-") is None
+    assert registry.get_model("nobody") is None
 
 
 def test_no_model_is_active_until_one_is_activated(registry: Registry, models: list[str]) -> None:

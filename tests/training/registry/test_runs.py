@@ -108,8 +108,17 @@ def test_a_run_is_found_by_the_unique_start_of_its_id(registry: Registry, start:
     start(run_id="ab1")
     start(run_id="ab2")
     assert registry.get_run("ab1").id == "ab1"
-    for unknown in ("ab", "ab%", "c", ""):
+    for unknown in ("ab%", "c", ""):
         assert registry.get_run(unknown) is None
+    with pytest.raises(RegistryError, match=r"^'ab' is the start of several runs: ab1, ab2$"):
+        registry.get_run("ab")
+
+
+def test_of_many_runs_that_start_alike_ten_are_named(registry: Registry, start: Start) -> None:
+    for number in range(12):
+        start(run_id=f"a{number:02}")
+    with pytest.raises(RegistryError, match=r"several runs: a00, .*a08, a09, …$"):
+        registry.get_run("a")
 
 
 def test_an_unknown_run_cannot_be_written_to(registry: Registry) -> None:
