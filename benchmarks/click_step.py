@@ -15,14 +15,11 @@ What a step of each network costs, with COVE too: training.py.
 """
 
 import argparse
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 
-import cove  # first: it sets how OpenMP's threads wait
+from benchmarks.machine import described  # first: cove sets how OpenMP's threads wait
 
 # isort: split
 import torch
@@ -114,8 +111,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(
-        f"{platform.machine()}, {os.cpu_count()} cores, {options.threads} thread(s); "
-        f"Python {platform.python_version()}, torch {version('torch')}, cove {cove.__version__}; "
+        f"{described('torch')}; {options.threads} thread(s), "
         f"{options.repeats} repeats of {options.steps} steps, medians, CPU time\n"
     )
     tables = {"fusion": fusion_table, "tables": tables_table}

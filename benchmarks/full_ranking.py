@@ -11,11 +11,9 @@ its whole evaluation. NeuMF is left out unless asked for: RecBole takes minutes 
 
 import argparse
 import os
-import platform
 import statistics
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,7 @@ if not __package__:  # a script's folder comes first on Python's path, and this 
     raise SystemExit("run it from the repository's folder, as a module: python -m benchmarks.NAME")
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # before numpy is read
 
-import cove  # first of what brings OpenMP: it sets how its threads wait
+from benchmarks.machine import described  # first: cove sets how OpenMP's threads wait
 
 # isort: split
 import numpy as np
@@ -138,10 +136,7 @@ def main() -> None:
     options.peer_as_it_comes = False
     torch.set_num_threads(1)
     keep_freed_memory()
-    load = "/".join(f"{each:.1f}" for each in os.getloadavg())
-    versions = ", ".join(f"{one} {version(one)}" for one in ("torch", "implicit"))
-    print(f"{platform.machine()}, {os.cpu_count()} cores, 1 thread, load average {load}; Python "
-          f"{platform.python_version()}, {versions}, cove {cove.__version__}\n")  # fmt: skip
+    print(f"{described('torch', 'implicit')}; 1 thread\n")
     columns = ["recommender", "users", "items", "COVE, s", "implicit, s", "times ours"]
     columns += ["RecBole, s", "times ours"] if options.peer_python else []
     print(f"| {' | '.join(columns)} |\n|{' --- |' * len(columns)}")

@@ -17,8 +17,6 @@ DIR takes about 4 GB for ten million items, and is emptied in the end unless `--
 """
 
 import argparse
-import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -26,13 +24,13 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
 from benchmarks.http_load import Load, closed_loop
 from benchmarks.large_catalogue_worker import K, lists_of
+from benchmarks.machine import described
 from benchmarks.serving import cpu_seconds, server
 
 WORKER = (sys.executable, "-m", "benchmarks.large_catalogue_worker")
@@ -104,10 +102,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8124)
     parser.add_argument("--keep", action="store_true", help="the artifact, for another run")
     arguments = parser.parse_args()
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}, "
-        f"torch {version('torch')}, faiss {version('faiss-cpu')}, {arguments.items:,} items"
-    )
+    print(f"{described('torch', 'faiss-cpu')}; {arguments.items:,} items")
     model = arguments.folder / "model"
     if not model.exists():
         subprocess.run([*WORKER, "make", str(model), str(arguments.items)], check=True)

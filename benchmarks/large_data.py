@@ -19,7 +19,6 @@ DIR takes about 70 bytes an interaction, and is emptied in the end unless `--kee
 
 import argparse
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -27,10 +26,11 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
+
+from benchmarks.machine import described
 
 WORKER = (sys.executable, "-m", "benchmarks.large_data_worker")
 PREPARE = (sys.executable, "-m", "training.cli", "data", "prepare")
@@ -138,9 +138,7 @@ def main() -> None:
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     print(
-        f"{platform.machine()}, {os.cpu_count()} cores, "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB, load before {os.getloadavg()[0]:.1f}, "
-        f"polars {version('polars')}, torch {version('torch')}, numpy {version('numpy')}",
+        f"{described('polars', 'torch', 'numpy')}; {psutil.virtual_memory().total / 2**30:.0f} GiB",
         flush=True,
     )
     source, output = arguments.folder / "made.csv", arguments.folder / "prepared"

@@ -20,7 +20,6 @@ brings it to, and what grows later grows without end.
 import argparse
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -28,12 +27,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
 from benchmarks.http_load import MOST_CONNECTIONS, Load, closed_loop, open_loop, wait_until_ready
+from benchmarks.machine import described
 
 K, BATCH, MANY, CONNECTIONS = 10, 64, 256, 64
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -169,10 +168,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8123)
     arguments = parser.parse_args()
     psutil.Process().cpu_affinity([CLIENT_CORE])
-    busy = os.getloadavg()[0]
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load before {busy:.1f}, Python "
-          f"{platform.python_version()}, torch {version('torch')}, uvicorn {version('uvicorn')}, "
-          f"fastapi {version('fastapi')}")  # fmt: skip
+    print(described("torch", "uvicorn", "fastapi"), flush=True)
     if not arguments.soak:
         titles = (
             "recommender", "items", "bare 64 µs", "bare 256 µs", "empty µs", "served µs",

@@ -12,7 +12,6 @@ million items takes, from the smallest and the largest size.
 
 import argparse
 import os
-import platform
 import random
 import socket
 import statistics
@@ -20,10 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
-import cove  # first: it sets how OpenMP's threads wait
+from benchmarks.machine import described  # first: cove sets how OpenMP's threads wait
 
 # isort: split
 import httpx
@@ -52,7 +50,7 @@ def write(folder: Path, num_items: int) -> None:
         task="list_completion", recommender="fans", settings=SETTINGS,
         quantizers={"item": quantizer.model_dump()}, training={}, num_items=num_items, counts={},
         data_name="random", data_sha256="0", seed=0, epochs=0, metrics={},
-        code_use={"item": code_use(tables.codes, CODE_SIZES)}, code_version=cove.__version__,
+        code_use={"item": code_use(tables.codes, CODE_SIZES)}, code_version="",
     )  # fmt: skip
     write_artifact(folder / "model", manifest, recommender, {"item": tables})
 
@@ -127,9 +125,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=200, help="of a round")
     arguments = parser.parse_args()
     sizes = sorted(int(size) for size in arguments.items.split(","))
-    print(f"{platform.machine()}, {os.cpu_count()} cores")
-    print(f"Python {platform.python_version()}, torch {torch.__version__}, ", end="")
-    print(f"fastapi {version('fastapi')}, FANS, D = 64, lists of {LENGTH}, k = {K}")
+    print(f"{described('torch', 'fastapi')}; FANS, D = 64, lists of {LENGTH}, k = {K}")
     print("\n| items | MiB, ready | MiB, highest | CPU ms a request | requests a second a core |")
     print("| --- | --- | --- | --- | --- |")
     found = {}

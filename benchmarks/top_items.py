@@ -6,13 +6,11 @@ CPU milliseconds, medians over the repeats, one thread, and the scoring product 
 Both ways take turns. What `_FEWEST_SCORES` in `cove/retrieval.py` says comes from here.
 """
 
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 
-import cove  # first: it sets how OpenMP's threads wait
+from benchmarks.machine import described  # first: cove sets how OpenMP's threads wait
 
 # isort: split
 import torch
@@ -47,8 +45,7 @@ def compare(num_items: int, batch: int) -> tuple[float, float, float]:
 def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
-    print(f"{platform.processor() or platform.machine()}, torch {version('torch')}, "
-          f"cove {cove.__version__}, one thread")  # fmt: skip
+    print(f"{described('torch')}; 1 thread")
     print(
         "| items | lists | product | topk | blocks | ratio |\n| --- | --- | --- | --- | --- | --- |"
     )

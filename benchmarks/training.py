@@ -44,15 +44,12 @@ if not __package__:  # a script's folder comes first on Python's path, and this 
     raise SystemExit("run it from the repository's folder, as a module: python -m benchmarks.NAME")
 
 import argparse
-import os
-import platform
 import statistics
 import sys
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
 
-import cove  # first: it sets how OpenMP's threads wait
+from benchmarks.machine import described  # first: cove sets how OpenMP's threads wait
 
 # isort: split
 from benchmarks.bare_loops import BARE
@@ -249,11 +246,9 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     """Measure and print."""
     options = parse()
-    load = "/".join(f"{each:.1f}" for each in os.getloadavg())
     print(
-        f"{platform.machine()}, {os.cpu_count()} cores, 1 thread, load average {load}; Python "
-        f"{platform.python_version()}, torch {version('torch')}, cove {cove.__version__}; "
-        f"{options.repeats} turns, blocks of {options.batches} batches\n"
+        f"{described('torch')}; 1 thread, {options.repeats} turns, "
+        f"blocks of {options.batches} batches\n"
     )
     if options.quality:
         quality_table(options)
