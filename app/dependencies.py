@@ -22,18 +22,6 @@ from app.services.shadow import AnyQuestion, RecentCalls
 from app.settings import Settings
 
 
-async def _store(request: Request) -> ModelStore:
-    return cast(ModelStore, request.app.state.store)
-
-
-async def _recent(request: Request) -> RecentCalls:
-    return cast(RecentCalls, request.app.state.recent)
-
-
-StoreOf = Annotated[ModelStore, Depends(_store)]
-RecentOf = Annotated[RecentCalls, Depends(_recent)]
-
-
 @dataclass(frozen=True)
 class Serving:
     """What it takes to ask a model; one dependency, for each of several costs every call anew."""
@@ -49,7 +37,17 @@ async def _serving(request: Request) -> Serving:
     return cast(Serving, request.app.state.serving)
 
 
+async def _store(request: Request) -> ModelStore:
+    return (await _serving(request)).store
+
+
+async def _recent(request: Request) -> RecentCalls:
+    return (await _serving(request)).recent
+
+
 ServingOf = Annotated[Serving, Depends(_serving)]
+StoreOf = Annotated[ModelStore, Depends(_store)]
+RecentOf = Annotated[RecentCalls, Depends(_recent)]
 
 
 async def model_for(store: ModelStore, model_id: str | None, task: str) -> ServedModel:

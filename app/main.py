@@ -55,9 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         torch.set_num_threads(settings.torch_threads)
         store = ModelStore(settings)
         batcher = Batcher(settings.max_batch, settings.max_queue)
-        app.state.store = store
-        app.state.recent = recent = RecentCalls(settings.recent_calls)
-        cache = AnswerCache(settings.cache_bytes)
+        cache, recent = AnswerCache(settings.cache_bytes), RecentCalls(settings.recent_calls)
         app.state.serving = Serving(settings, store, batcher, cache, recent)
         try:
             await run_in_threadpool(store.start)

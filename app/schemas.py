@@ -38,12 +38,15 @@ ExternalIdOf = Annotated[
 """An external id: a string or an integer; 50 and "50" are one item, or one user."""
 Ids = Annotated[list[ExternalIdOf], Field(fail_fast=True)]
 """The first wrong id is named alone: a megabyte of them is half a million, and a second's work."""
+DEEPEST = 1 << 14
+"""Items that are looked through for one list or user: FANS with a list of 100 sorts a hundred times
+as many (36,000 items: 0.3 GB, and over a second)."""
 MaxPerCode = Annotated[
     int | None,
     Field(
         ge=1,
         strict=True,
-        description="At most so many items of one level-1 code, out of the 16,384 best",
+        description=f"At most so many items of one level-1 code, out of the {DEEPEST:,} best",
     ),
 ]
 _SCORE = (

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from app.schemas import DEEPEST
 from app.services.batching import stop_if_given_up
 from app.services.entity_index import EntityIndex
 from app.services.errors import NotReadyError
@@ -21,9 +22,6 @@ Candidates = list[tuple[int, float]]
 Top = Callable[[slice, int], tuple[Tensor, Tensor]]
 """The k best of the lists or users at some places, [B, k] indices and scores, special indices where
 candidates run out."""
-_DEEPEST = 1 << 14
-"""Items that are looked through for one list or user: FANS with a list of 100 sorts a hundred times
-as many (36,000 items: 0.3 GB, and over a second)."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def best(index: EntityIndex, top: Top, mask: Tensor | None, bounds: Bounds) -> l
     does `mask`, the bounds' `allowed_mask`.
 
     Where one has too few codes among its best, more of its best are looked through, for each alone,
-    in all _DEEPEST at most: so an answer with `max_per_code` may be short of k.
+    in all DEEPEST at most: so an answer with `max_per_code` may be short of k.
 
     Raises:
         NotReadyError: a score is no number: the model's weights are not finite.
@@ -72,7 +70,7 @@ def best(index: EntityIndex, top: Top, mask: Tensor | None, bounds: Bounds) -> l
         return _ranked(index, top, slice(None), min(bounds.k, most))
     depth = min(4 * bounds.k, most)
     chosen = [limited(index, each, bounds) for each in _ranked(index, top, slice(None), depth)]
-    wanted, deepest = min(bounds.k, _reachable(index, mask, bounds)), min(_DEEPEST, most)
+    wanted, deepest = min(bounds.k, _reachable(index, mask, bounds)), min(DEEPEST, most)
     for place in range(len(chosen)):
         tried = depth
         while len(chosen[place]) < wanted and tried < deepest:

@@ -88,9 +88,9 @@ def test_an_answer_from_memory_is_counted_and_compared_on_like_a_new_one(tmp_pat
         first, second, third = counts
         assert [b - a for a, b in zip(first, second, strict=True)] == [2, 1]
         assert [b - a for a, b in zip(second, third, strict=True)] == [2, 1]
-        served = client.app.state.store.active(LISTS)
+        served = client.app.state.serving.store.active(LISTS)
         assert served.id == model
-        assert len(client.app.state.recent.of(served)) == 3
+        assert len(client.app.state.serving.recent.of(served)) == 3
 
 
 def test_a_cache_is_off_by_default_and_never_gives_another_models_answer(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_cache_is_off_by_default_and_never_gives_another_models_answer(tmp_pat
         settings = Settings(artifacts=tmp_path, admin_key="the-admin", cache_bytes=size)
         with TestClient(create_app(settings)) as client:
             body = {"items": [1, 2], "k": 3}
-            model = client.app.state.store.active(LISTS)
+            model = client.app.state.serving.store.active(LISTS)
             calls, whole = [], model.recommender.complete
             model.recommender.complete = lambda *a, c=calls, w=whole: (c.append(1), w(*a))[1]
             first, second = (client.post("/complete-list", json=body).json() for _ in range(2))

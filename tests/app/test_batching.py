@@ -251,7 +251,7 @@ def test_a_full_queue_is_a_429_and_a_slow_answer_a_503(artifacts: Path, monkeypa
     gate = threading.Event()
     settings = Settings(artifacts=artifacts, max_queue=1, request_timeout_seconds=0.5)
     with TestClient(create_app(settings)) as client, ThreadPoolExecutor(8) as clients:
-        recommender = client.app.state.store.active(LISTS).recommender
+        recommender = client.app.state.serving.store.active(LISTS).recommender
         whole = recommender.complete
         monkeypatch.setattr(recommender, "complete", lambda *args: (gate.wait(5), whole(*args))[1])
         asked = [clients.submit(client.post, "/complete-list", json={"items": [1]})

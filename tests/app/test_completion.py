@@ -119,7 +119,7 @@ def test_explain_counts_the_given_items_that_share_each_code(client: TestClient)
 def test_many_lists_are_completed_in_one_call_as_each_alone(
     client: TestClient, monkeypatch
 ) -> None:
-    model = client.app.state.store.active(LISTS)
+    model = client.app.state.serving.store.active(LISTS)
     calls = []
     whole = model.recommender.complete
     monkeypatch.setattr(

@@ -103,7 +103,7 @@ def test_more_of_a_catalogue_is_looked_through_for_those_that_are_short_alone(
     assert asked[-1][1] == NUM_ITEMS
 
     asked.clear()
-    monkeypatch.setattr("app.services.candidates._DEEPEST", 100)
+    monkeypatch.setattr("app.services.candidates.DEEPEST", 100)
     (fewer,) = complete_lists(model, [[30]], CompletionOptions(k=9, max_per_code=1))
     assert asked == [([34], 36), ([34], 100)]
     assert 1 < len(fewer.items) < 9

@@ -165,5 +165,5 @@ def test_a_registry_that_fails_is_a_503(client: TestClient, monkeypatch) -> None
     def broken(**_: object) -> None:
         raise RegistryError("the registry cannot be used: disk I/O error")
 
-    monkeypatch.setattr(client.app.state.store.registry, "list_runs", broken)
+    monkeypatch.setattr(client.app.state.serving.store.registry, "list_runs", broken)
     assert "disk" in check_problem(client.get("/runs"), 503)["detail"]

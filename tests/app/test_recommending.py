@@ -356,7 +356,7 @@ def test_a_model_that_gives_no_numbers_is_a_503(tmp_path: Path) -> None:
     make_preference_artifact(tmp_path / "recommend")
     with TestClient(create_app(Settings(artifacts=tmp_path))) as client:
         with torch.no_grad():
-            recommender = client.app.state.store.active(PREFERENCES).recommender
+            recommender = client.app.state.serving.store.active(PREFERENCES).recommender
             recommender.users.weight.fill_(torch.nan)
             recommender.items.weight[4 + 6] = torch.nan
         for body in ({"user": 101}, {"user": "nobody", "items": [7]}):

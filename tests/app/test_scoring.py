@@ -75,7 +75,7 @@ def test_every_click_recommender_is_served(tmp_path: Path, name: str) -> None:
 
 
 def test_all_items_go_through_the_network_at_once(click_client: TestClient, monkeypatch) -> None:
-    recommender = click_client.app.state.store.active(CLICKS).recommender
+    recommender = click_client.app.state.serving.store.active(CLICKS).recommender
     calls = []
     whole = recommender.forward
     monkeypatch.setattr(
@@ -214,6 +214,6 @@ def test_a_model_that_gives_no_numbers_is_a_503(tmp_path: Path) -> None:
     make_click_artifact(tmp_path / "clicks")
     with TestClient(create_app(Settings(artifacts=tmp_path))) as client:
         with torch.no_grad():
-            client.app.state.store.active(CLICKS).recommender.bias.fill_(torch.nan)
+            client.app.state.serving.store.active(CLICKS).recommender.bias.fill_(torch.nan)
         response = client.post("/score-clicks", json={"user": 101, "items": [1]})
         assert "no number" in check_problem(response, 503)["detail"]

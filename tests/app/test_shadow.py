@@ -89,9 +89,9 @@ def test_calls_that_a_model_cannot_answer_are_counted(
     for item in (1, 2, 3, 4):
         asked.post("/complete-list", json={"items": [item], "unknown": "error"})
     state = asked.app.state
-    kept = [call.lists for call in state.recent.of(state.store.candidate(active))]
+    kept = [call.lists for call in state.serving.recent.of(state.serving.store.candidate(active))]
     assert kept == [[[2]], [[3]], [[4]]], "the oldest is let go"
-    vocabulary = state.store.candidate(other).items.vocabulary
+    vocabulary = state.serving.store.candidate(other).items.vocabulary
     index_of = vocabulary.index_of
     monkeypatch.setattr(vocabulary, "index_of", lambda item: None if item == 3 else index_of(item))
     found = compare(asked, other).json()
@@ -107,8 +107,8 @@ def test_calls_with_long_or_many_ids_are_not_kept(asked: TestClient) -> None:
     for path in ("/score-clicks", "/recommend-items"):
         assert asked.post(path, json=user).is_success
     state = asked.app.state
-    for model in state.store.served().values():
-        assert state.recent.of(model) == []
+    for model in state.serving.store.served().values():
+        assert state.serving.recent.of(model) == []
 
 
 def test_there_must_be_calls_another_model_and_the_admin_key(asked: TestClient) -> None:
