@@ -50,8 +50,9 @@ MaxPerCode = Annotated[
     ),
 ]
 _SCORE = (
-    "What the model gives; the order of the items is the answer. Scores of fans need not fall, for "
-    "it fills one place after another. Of the most popular items: occurrences in training"
+    "What the model gives; the order of the items is the answer. Scores need not fall where a model "
+    "fills one place, or finds one next item, after another. Of the most popular items: occurrences "
+    "in training"
 )
 
 

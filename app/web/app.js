@@ -1,6 +1,6 @@
 // The shell: which page an address asks for, the navigation, and which models are served.
 
-import { ask, element, failed } from "./dom.js";
+import { ask, element, failed, quiet, unanswered } from "./dom.js";
 import { noModel } from "./no_model.js";
 import { PAGES, placeOf } from "./pages.js";
 import { address, scopesOf } from "./scopes.js";
@@ -12,8 +12,12 @@ let models = null;
 let scopes = [];
 let turn = 0;
 let leaving = new AbortController();
+let lacking = null;  // why the page could not be shown, where the server did not answer
 
-const refresh = (moveFocus = false) => show(moveFocus);
+const refresh = async (moveFocus = false) => {
+  await look();
+  await show(moveFocus);
+};
 
 // The links are made once: what has the focus keeps it.
 const links = new Map(PAGES.filter((page) => page.text).map((page) => [page.name,
@@ -49,11 +53,11 @@ async function nodesOf({ page, scope, parts, name }, signal) {
     return panel("Users", element("p", { text: "No served model knows users: models for clicks and "
       + "for recommendations do." }), toOverview());
   }
-  const { view } = await import(page.module);
+  const { view } = await import(page.module).catch(() => { throw unanswered("module"); });
   return view({ scope, scopes, models, parts, signal, refresh });
 }
 
-async function show(moveFocus = false) {
+async function show(moveFocus = false, news = null) {
   const place = placeOf(location.hash, scopes);
   const mine = (turn += 1);
   const focused = document.activeElement;
@@ -63,13 +67,16 @@ async function show(moveFocus = false) {
   scopeLinks(place.page, place.scope);
   at("page").setAttribute("aria-busy", "true");
   let nodes;
+  let trouble = null;
   try {
     nodes = await nodesOf(place, leaving.signal);
   } catch (error) {
+    trouble = error;
     nodes = panel("This cannot be shown", failed(error), toOverview());
   }
   if (mine !== turn) return;
-  at("page").replaceChildren(...nodes);
+  lacking = trouble?.status === 0 ? trouble : null;
+  at("page").replaceChildren(...(news ? [element("div", { role: "status" }, quiet(news))] : []), ...nodes);
   at("page").removeAttribute("aria-busy");
   if (moveFocus) giveFocus(focused);
 }
@@ -90,7 +97,8 @@ function giveFocus(focused) {
   scrollTo(0, 0);
 }
 
-async function watch() {
+// Learn what is served now, and what is wrong with the server; whether other models are served.
+async function look() {
   let found = {};
   let problems = "";
   try {
@@ -104,10 +112,25 @@ async function watch() {
   if (at("problems").textContent !== problems) at("problems").textContent = problems;
   // a server that is gone for a moment takes nothing away that is shown
   const gone = problems && !Object.keys(found).length && models;
-  if (!gone && JSON.stringify(found) !== JSON.stringify(models)) {
-    models = found;
-    scopes = scopesOf(models);
-    await show();
+  if (gone || JSON.stringify(found) === JSON.stringify(models)) return false;
+  models = found;
+  scopes = scopesOf(models);
+  return true;
+}
+
+// A page is drawn anew where what it is about has changed: what was typed elsewhere stays.
+async function watch() {
+  const before = models && placeOf(location.hash, scopes);
+  const others = await look();
+  const { page, scope } = placeOf(location.hash, scopes);
+  if (!before) await show();
+  else if (others && (page?.served || page?.of === "all" || (page?.of && before.scope?.model !== scope?.model))) {
+    await show(false, page.served ? null : "Another model is served now.");
+  } else if (others) scopeLinks(page, scope);
+  else if (lacking && at("problems").hidden) {
+    // a module that could not be had is not asked for again by all browsers
+    if (lacking.what === "module") location.reload();
+    else await show();
   }
   setTimeout(watch, POLL_MS);
 }

@@ -34,7 +34,7 @@ function entries(scope, at, which, signal) {
   const note = element("p", { class: "quiet", role: "status" });
   const more = element("button", { type: "button", text: "Show more", hidden: true });
   const sort = element("select", { "aria-label": `Order of the ${scope.entity}s` },
-    element("option", { value: "popularity", text: `most ${scope.seen}s first` }),
+    element("option", { value: "popularity", text: "most popular first" }),
     element("option", { value: "closeness", text: "closest to the code first" }));
   let cursor = null;
   let turn = 0;

@@ -1,12 +1,13 @@
 // A search box with type-ahead over /items?search= or /users?search=: an ARIA combobox, usable by
-// keyboard alone. `scope` gives whose items or users, `choose` is told what was taken.
+// keyboard alone. `scope` gives whose items or users, `choose` is told what was taken; `free`: what
+// is not found may be sent as it is.
 
 import { ask, element, idOf, named } from "./dom.js";
 import { call } from "./scopes.js";
 
 const PAUSE_MS = 150;
 
-export function combobox(input, scope, choose) {
+export function combobox(input, scope, choose, free = false) {
   const list = element("ul", { class: "options", role: "listbox", id: `${input.id}-options`,
     hidden: true, "aria-label": "What was found" });
   input.after(list);
@@ -30,6 +31,7 @@ export function combobox(input, scope, choose) {
 
   const open = (...rows) => {
     list.replaceChildren(...rows);
+    list.classList.toggle("nothing", !found.length);
     list.hidden = false;
     input.setAttribute("aria-expanded", "true");
   };
@@ -83,6 +85,7 @@ export function combobox(input, scope, choose) {
       return close();
     }
     if (event.key === "Enter" && input.value.trim()) {
+      if (free && !list.hidden && !found.length) return close();
       event.preventDefault();
       if (list.hidden || current < 0) {
         clearTimeout(timer);

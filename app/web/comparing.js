@@ -4,16 +4,23 @@ import { ask, change, codeLink, element, failed, many, measure, number, percent,
 import { codeUse } from "./measures.js";
 import { facts, section, table, trail } from "./rows.js";
 import { address } from "./scopes.js";
-import { higherIsBetter, metricName } from "./words.js";
+import { higherIsBetter, metricName, taskText } from "./words.js";
 
 const MOVES = 8;
 
 const modelLink = (id) => element("a", { href: address(null, "model", id), text: id });
 
-const metricTable = (one, other) => {
+const about = (model) => [modelLink(model.id), ` (${taskText(model.task).toLowerCase()}, ${model.data_name})`];
+
+const metricTable = (one, other, comparable) => {
   const [first, second] = [one.metrics.test ?? {}, other.metrics.test ?? {}];
   const names = Object.keys(first).filter((name) => name in second).sort();
   if (!names.length) return quiet("They have no metric in common.");
+  if (!comparable) {
+    return table("Metrics on the test data of each", [{ text: "Metric" }, { text: one.id, kind: "number" },
+      { text: other.id, kind: "number" }],
+    names.map((name) => [metricName(name), measure(first[name]), measure(second[name])]));
+  }
   const cell = (name, value, beside) => {
     const better = higherIsBetter(name) ? value > beside : value < beside;
     return element(better ? "strong" : "span", { text: measure(value) });
@@ -84,7 +91,8 @@ export async function view({ scopes, parts: [first, second] }) {
     ask(`/models/${encodeURIComponent(id)}`)));
   const scopeOf = (model) => (entity) =>
     scopes.find((scope) => scope.model === model.id && scope.entity === entity);
-  const entities = ["item", "user"].filter((entity) => entity === "item"
+  const comparable = one.task === other.task && one.data_name === other.data_name;
+  const entities = !comparable ? [] : ["item", "user"].filter((entity) => entity === "item"
     || [one, other].every((model) => model.manifest.code_use[entity]?.length));
   const moves = await Promise.all(entities.map((entity) => moved(one, other, entity, scopeOf)));
   const answers = moves.find((each) => each.answers)?.answers;
@@ -92,12 +100,14 @@ export async function view({ scopes, parts: [first, second] }) {
   return [
     trail([address(null, "models"), "Models"], [address(null, "compare", first, second), "Two models"]),
     element("h2", { text: "Two models" }),
-    element("p", {}, modelLink(one.id), " beside ", modelLink(other.id)),
-    section("Metrics", metricTable(one, other)),
+    element("p", {}, ...about(one), " beside ", ...about(other)),
+    ...(comparable ? [] : [element("p", { class: "error", text: "They are of different data, or for "
+      + "different tasks: their figures, codes and answers cannot be compared." })]),
+    section("Metrics", metricTable(one, other, comparable)),
     element("div", { class: "columns" }, ...[one, other].map((model) =>
       section(`Codes of ${model.id}`, ...codeUse(model.manifest.code_use, scopeOf(model))))),
     ...moves.map(({ shown }) => shown),
     ...(answers ? [section("On sample calls", agreement(answers))] : []),
-    ...(candidate && one.task === other.task ? [shadow(candidate)] : []),
+    ...(candidate && comparable ? [shadow(candidate)] : []),
   ];
 }

@@ -12,13 +12,13 @@ export function completing(scope) {
     + "see the most popular.", search.input, scope);
   const count = howMany("k", "How many");
 
-  const source = (answer, known) => {
+  const source = (answer, known, coded) => {
     if (answer.source !== "model") {
       return "The most popular items: the model knows none of your list, so popularity answered.";
     }
     const unknown = answer.unknown_items.length;
     return `Chosen by the model ${answer.model}`
-      + (known ? ". Beside each code: how many of your items share it" : "")
+      + (known && coded ? ". Beside each code: how many of your items share it" : "")
       + (unknown ? `; it does not know ${many(unknown, "of your items", "of your items")}` : "") + ".";
   };
 
@@ -35,7 +35,8 @@ export function completing(scope) {
     if (!answer.items.length) return [quiet("Nothing is left to give.")];
     const known = items.length - answer.unknown_items.length;
     return [element("h4", { text: "It goes on with" }),
-      element("p", { class: "quiet source", "data-source": answer.source, text: source(answer, known) }),
+      element("p", { class: "quiet source", "data-source": answer.source, 
+        text: source(answer, known, answer.items.some((item) => item.codes?.length)) }),
       element("ol", { class: "rows" }, ...answer.items.map((item) => row(answer, item, known)))];
   };
 

@@ -20,6 +20,10 @@ export const element = (tag, properties = {}, ...children) =>
 export const drawn = (tag, properties = {}, ...children) =>
   filled(document.createElementNS("http://www.w3.org/2000/svg", tag), properties, children);
 
+// What is missing is given as `what`.
+export const unanswered = (what) =>
+  Object.assign(new Failure(0, "The server does not answer. Is it still running?"), { what });
+
 export class Failure extends Error {
   constructor(status, message, needsKey = false) {
     super(message);
@@ -46,7 +50,7 @@ export async function ask(path, options = {}) {
     response = await fetch(path, { ...options, headers: { ...options.headers, ...keyHeaders() } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(0, "The server does not answer. Is it still running?");
+    throw unanswered();
   }
   if (response.status === 401 && (await enterKey())) return ask(path, options);
   const isJson = response.headers.get("content-type")?.includes("json");

@@ -5,8 +5,10 @@ import { section, table } from "./rows.js";
 import { address } from "./scopes.js";
 import { metricName, moment, TASK_WORDS, taskText } from "./words.js";
 
-const COLUMNS = [{ text: "Model", kind: "tight" }, { text: "Data" }, { text: "Made", kind: "tight" }, { text: "Test result", kind: "tight" },
-  { text: "Served" }, { text: "Compare" }];
+const COLUMNS = [{ text: "Model", kind: "tight" }, { text: "Compare" }, { text: "Served" }, { text: "Data" },
+  { text: "Made", kind: "tight" }, { text: "Test result", kind: "tight" }];
+
+let changed = {};  // what the last change achieved, by task: it is said on the page that is drawn anew
 
 const result = (model) => {
   const name = TASK_WORDS[model.task]?.metric;
@@ -29,8 +31,8 @@ const changing = (text, label, note, act) => {
   } });
 };
 
-function taskSection(task, models, refresh) {
-  const note = element("div", { role: "status" });
+function taskSection(task, models, said, refresh) {
+  const note = element("div", { role: "status" }, ...(said ? [quiet(said)] : []));
   const chosen = [];
   const compare = element("button", { type: "button", text: "Compare the two marked models",
     onclick: () => {
@@ -46,28 +48,33 @@ function taskSection(task, models, refresh) {
   const serve = (model) => model.active ? element("strong", { text: "served" })
     : changing("Serve", `Serve ${model.id}`, note, async () => {
       const served = await change("POST", `/models/${model.id}/activate`);
-      refresh(true);
-      return quiet(`${served.id} is served.`);
+      changed = { [task]: `${served.id} is served.` };
+      await refresh(true);
+      return "";
     });
   const back = changing("Back to the one before", null, note, async () => {
     const served = await change("POST", `/models/rollback?task=${task}`);
-    refresh();
-    return quiet(`${served.id} is served again.`);
+    changed = { [task]: `${served.id} is served again.` };
+    await refresh(true);
+    return "";
   });
   return section(taskText(task), table(`Models: ${taskText(task)}`, COLUMNS, models.map((model) => [
-    element("a", { href: address(null, "model", model.id), text: model.id }), model.data_name,
-    moment(model.created_at), result(model), serve(model), models.length > 1 ? mark(model) : ""])),
+    element("a", { href: address(null, "model", model.id), text: model.id }),
+    models.length > 1 ? mark(model) : "", serve(model), model.data_name, moment(model.created_at),
+    result(model)])),
   element("div", { class: "row" }, ...(models.length > 1 ? [compare, back] : [])), note);
 }
 
 export async function view({ refresh }) {
   const { models } = await ask("/models");
+  const said = changed;
+  changed = {};
   const byTask = [...Map.groupBy(models, (model) => model.task)];
   return [
     element("h2", { text: "Models" }),
     quiet("Every trained model that this server knows, newest first. To serve another one needs the "
       + "admin key; no call is lost when it changes."),
-    ...(byTask.length ? byTask.map(([task, own]) => taskSection(task, own, refresh))
+    ...(byTask.length ? byTask.map(([task, own]) => taskSection(task, own, said[task], refresh))
       : [element("section", { class: "panel" }, quiet("There is no model yet: train one with "
         + "`cove train`, into the folder that this server serves."))]),
   ];

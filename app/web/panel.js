@@ -66,3 +66,11 @@ export function searchField(id, text, placeholder, required = false) {
   const input = element("input", { id, type: "search", placeholder, required });
   return { input, node: element("div", { class: "combo" }, element("label", { for: id, text }), input) };
 }
+
+// What stands in a required field; blanks are nothing.
+export function typedInto({ input }) {
+  const text = input.value.trim();
+  if (text) return text;
+  input.focus();
+  throw new Error("Type or choose an id first.");
+}

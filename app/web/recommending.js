@@ -3,7 +3,7 @@
 import { combobox } from "./combo.js";
 import { codeLink, element, entryLink, many, quiet } from "./dom.js";
 import { codesIn } from "./measures.js";
-import { asking, howMany, searchField } from "./panel.js";
+import { asking, howMany, searchField, typedInto } from "./panel.js";
 
 // `items` and `users` give the scopes of the model for recommendations. Gives the panel, and what
 // takes a user as the one to recommend to; that gives what is to be used next.
@@ -30,7 +30,8 @@ export function recommending(items, users) {
       ...codesIn(users(), answer.user_codes).flatMap((code) => [" ", code]),
       ". ", answer.seen === "not_kept"
         ? "It does not keep what users have: some of it may be among these."
-        : "Beside each code: how many of the user's items share it."];
+        : answer.items.some((item) => item.codes.length)
+          ? "Beside each code: how many of the user's items share it." : ""];
   };
 
   const recommended = (answer) => answer.items.length ? [
@@ -41,14 +42,14 @@ export function recommending(items, users) {
 
   const panel = asking("Recommend", "/recommend-items", { id: "recommending", waiting: "Recommending…",
     fields: [who.node], buttons: [...count.nodes, null],
-    make: () => ({ user: who.input.value.trim(), k: count.input.valueAsNumber, explain: true }),
+    make: () => ({ user: typedInto(who), k: count.input.valueAsNumber, explain: true }),
     show: recommended });
 
   const chooseUser = ({ user }) => {
     who.input.value = user;
     return panel.submit;
   };
-  combobox(who.input, users, (entry) => chooseUser(entry).focus());
+  combobox(who.input, users, (entry) => chooseUser(entry).focus(), true);
   return { chooseUser, node: panel.nodes("Recommend to a user",
     "What the user had in training is left out.") };
 }

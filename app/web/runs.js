@@ -1,6 +1,6 @@
 // The runs: filters, a table that follows what is being trained, and several runs in one chart.
 
-import { ask, element, failed, number, quiet } from "./dom.js";
+import { ask, element, failed, many, quiet } from "./dom.js";
 import { comparison, metricsOf, namesOf } from "./curves.js";
 import { section } from "./rows.js";
 import { runsTable, shortId } from "./runs_table.js";
@@ -69,6 +69,7 @@ export async function view({ signal }) {
   let runs = [];
   let turn = 0;
   let loading = 0;
+  let trouble = false;
 
   // the runs shown that are older than a full answer's last
   const olderThan = (answer, limit) => {
@@ -92,10 +93,10 @@ export async function view({ signal }) {
     const selector = focused?.dataset.run ? `[data-run="${focused.dataset.run}"]`
       : focused?.href && `a[href="${focused.getAttribute("href")}"]`;
     box.replaceChildren(found.length ? runsTable(found, "Runs", choose)
-      : quiet(runs.length ? "No run fits the filters." : "No run is recorded here yet: train with "
+      : quiet(runs.length || state.value ? "No run fits the filters." : "No run is recorded here yet: train with "
         + "`cove train`, and its run appears as it goes."));
     if (selector) box.querySelector(selector)?.focus();
-    note.textContent = found.length ? `${number(found.length)} runs. Mark up to ${MOST_COMPARED} to compare them.` : "";
+    note.textContent = found.length ? `${many(found.length, "run")}. Mark up to ${MOST_COMPARED} to compare them.` : "";
   };
 
   async function load(offset = 0, quietly = false) {
@@ -116,9 +117,12 @@ export async function view({ signal }) {
         runs = [...answer.runs, ...(quietly ? olderThan(answer.runs, limit) : [])];
       }
       if (!quietly) more.hidden = answer.runs.length < PAGE;
-      if (JSON.stringify(runs) !== before || !quietly) draw();
+      if (JSON.stringify(runs) !== before || !quietly || trouble) draw();
+      trouble = false;
     } catch (error) {
-      if (mine === turn && !signal.aborted) note.replaceChildren(failed(error));
+      if (mine !== turn || signal.aborted) return;
+      trouble = true;
+      note.replaceChildren(failed(error));
     } finally {
       loading -= 1;
     }

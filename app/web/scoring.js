@@ -4,7 +4,7 @@ import { basket } from "./basket.js";
 import { combobox } from "./combo.js";
 import { bar, element, entryLink, percent, quiet } from "./dom.js";
 import { codesIn } from "./measures.js";
-import { asking, searchField } from "./panel.js";
+import { asking, searchField, typedInto } from "./panel.js";
 
 // `items` and `users` give the scopes of the model for clicks. Gives the panel, what puts an item
 // among those to be scored, and what takes a user as theirs; that gives what is to be used next.
@@ -35,7 +35,8 @@ export function scoring(items, users) {
       list.clear();
     } })],
     make: () => {
-      if (list.ids().length) return { user: who.input.value.trim(), items: list.ids(), explain: true };
+      const user = typedInto(who);
+      if (list.ids().length) return { user, items: list.ids(), explain: true };
       what.input.focus();
       throw new Error("Add an item to be scored first.");
     },
@@ -45,7 +46,7 @@ export function scoring(items, users) {
     who.input.value = user;
     return what.input;
   };
-  combobox(who.input, users, (entry) => chooseUser(entry).focus());
+  combobox(who.input, users, (entry) => chooseUser(entry).focus(), true);
   combobox(what.input, items, list.add);
   return { add: list.add, chooseUser, node: panel.nodes("Score clicks",
     "For one user: how likely a click is on each item.") };

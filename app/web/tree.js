@@ -9,6 +9,7 @@ const HEIGHT = 560;
 const READABLE = 16;  // pixels: codes that are lower stand together in one box
 const LETTER = 7.4;
 const HUES = 8;
+const NAMED = 5;  // codes of a group whose examples are named
 
 // The columns of all levels, level 1 first, as trees: the largest code first, empty ones left out.
 export function treesOf(levels) {
@@ -65,7 +66,8 @@ function grouped(nodes, pixels) {
   }
   if (own.length) groups.push({ own, size });
   return [...nodes.slice(0, first), ...groups.map((each) => (each.own.length === 1 ? each.own[0]
-    : { ...each.own[0], group: each.own.length, size: each.size, children: each.own }))];
+    : { ...each.own[0], group: each.own.length, size: each.size, children: each.own,
+      example: each.own.slice(0, NAMED).map((node) => node.example).join(", ") }))];
 }
 
 // The boxes of nodes that share a height, and of all below them.

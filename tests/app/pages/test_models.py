@@ -61,6 +61,10 @@ def test_another_model_is_served_and_the_one_before_again(opened: Opening, tmp_p
         page.get_by_role("dialog").get_by_label("Key").fill(ADMIN_KEY)
         page.keyboard.press("Enter")
         expect(served.get_by_role("link")).to_have_text(other)
+        expect(page.get_by_role("status").get_by_text(f"{other} is served.")).to_be_visible()
+        expect(page.get_by_role("heading", name="Models", exact=True)).to_be_focused()
+        page.wait_for_timeout(5500)  # the page asks every 5 s what is served
+        expect(page.get_by_role("status").get_by_text(f"{other} is served.")).to_be_visible()
         page.get_by_role("button", name="Back to the one before").click()
         expect(served.get_by_role("link")).to_have_text(before)
         page.goto(f"{address}/#/compare/{first}/{second}")
@@ -68,3 +72,14 @@ def test_another_model_is_served_and_the_one_before_again(opened: Opening, tmp_p
         page.get_by_role("button", name="Put the last calls to it").click()
         calls = page.locator(".panel", has=page.get_by_role("heading", name="On the last calls"))
         expect(calls.locator(".facts")).to_contain_text("Calls put to both")
+
+
+def test_models_of_different_data_are_not_compared(opened: Opening, all_artifacts: Path) -> None:
+    with serve(all_artifacts) as address:
+        known = httpx.get(f"{address}/models").json()["models"]
+        ids = {each["task"]: each["id"] for each in known}
+        place = f"compare/{ids['click_through']}/{ids['collaborative_filtering']}"
+        with opened(address, place) as page:
+            expect(page.locator("#page")).to_contain_text("their figures, codes and answers cannot")
+            expect(page.get_by_role("heading", name="On sample calls")).to_have_count(0)
+            assert page.locator("td strong").count() == 0

@@ -32,7 +32,7 @@ def test_runs_are_filtered_and_compared_in_one_chart(opened: Opening, site: str)
         page.get_by_label("Metric").select_option("loss")
         expect(chart.locator("figcaption")).to_have_text("Loss")
         page.get_by_label("State").select_option("failed")
-        expect(page.locator("#page")).to_contain_text("No run is recorded here yet")
+        expect(page.locator("#page")).to_contain_text("No run fits the filters.")
 
 
 def test_a_run_has_curves_settings_and_results(opened: Opening, site: str) -> None:

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Route, expect
+import httpx
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.app.pages.conftest import SIZES, Opening, check_no_sideways_scroll, serve, settled
 
@@ -62,6 +63,8 @@ def test_an_unknown_address_shows_the_reason(opened: Opening, lists_site: str) -
         expect(page.get_by_role("alert")).to_contain_text("there is no code 999")
         page.goto(f"{lists_site}/#/item/%E0%A4%A")
         expect(page.get_by_role("heading", name="What was learned")).to_be_visible()
+        page.goto(f"{lists_site}/#/item")
+        expect(page.get_by_role("heading", name="No such page")).to_be_visible()
         page.goto(f"{lists_site}/#/nowhere")
         expect(page.get_by_role("heading", name="No such page")).to_be_visible()
         page.goto(f"{lists_site}/#/users")
@@ -148,3 +151,39 @@ def test_a_page_of_a_server_with_a_key_asks_for_it_until_it_is_right(
         expect(page.get_by_role("dialog")).to_have_count(0)
         check_no_sideways_scroll(page)
         page.close()
+
+
+def answering(page: Page, models: dict[str, str]) -> None:
+    """Let the page be told that these models are served."""
+    found = {"status": "ready", "models": models}
+    page.route("**/readyz", lambda route: route.fulfill(json=found))
+
+
+def test_a_page_about_another_model_stays_as_it_is_where_models_change(
+    opened: Opening, all_site: str
+) -> None:
+    served = httpx.get(f"{all_site}/readyz").json()["models"]
+    with opened(all_site, "clicks/items", expected="404") as page:
+        search = page.get_by_label("Find an item")
+        search.fill("half typed")
+        with page.expect_response("**/readyz", timeout=10_000):
+            answering(page, served | {"list_completion": "another"})
+        expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
+        expect(search).to_have_value("half typed")
+        page.unroute("**/readyz")
+        with page.expect_response("**/readyz", timeout=10_000):
+            answering(page, served | {"click_through": "another"})
+        expect(page.get_by_text("Another model is served now.")).to_be_visible()
+
+
+def test_what_could_not_be_shown_without_the_server_is_shown_when_it_is_back(
+    opened: Opening, lists_site: str
+) -> None:
+    with opened(lists_site, expected="ERR_") as page:
+        page.route("**/*", lambda route: route.abort())
+        page.goto(f"{lists_site}/#/runs")
+        expect(page.get_by_role("alert")).to_have_text(
+            "The server does not answer. Is it still running?"
+        )
+        page.unroute("**/*")
+        expect(page.get_by_role("heading", name="Runs", exact=True)).to_be_visible(timeout=15_000)
