@@ -50,9 +50,9 @@ MaxPerCode = Annotated[
     ),
 ]
 _SCORE = (
-    "What the model gives; the order of the items is the answer. Scores need not fall where a model "
-    "fills one place, or finds one next item, after another. Of the most popular items: occurrences "
-    "in training"
+    "What the model gives; the order of the items is the answer. Scores need not fall where one "
+    "place is filled, or one next item found, after another. Of the most popular items: "
+    "occurrences in training"
 )
 
 

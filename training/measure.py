@@ -29,7 +29,7 @@ def measure_again(artifact: Artifact, directory: Path) -> dict[str, float]:
     elif manifest.data_name not in DATASETS:
         raise DataError(
             f"{manifest.id} was trained on a file named {manifest.data_name}: "
-            f"name that file, or what was prepared of it; {directory} is another folder"
+            f"name that file, or the prepared folder; {directory} is neither"
         )
     else:
         name, folder = manifest.data_name, directory

@@ -94,6 +94,8 @@ def resolve(
     form = named.pop("form", None)
     given = _sort(named, _groups(entry))
     is_on = code_sizes is not None or user_code_sizes is not None
+    if codes_from is not None and not is_on:
+        raise SettingsError("--codes-from needs COVE, which is off: add --cove, like --cove auto")
     _check_quantizer(given["quantizer"], form, is_on, codes_from)
     if is_on:
         evolves = given["quantizer"].get("assignment") == "nearest"

@@ -5,10 +5,16 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Self
 
 import httpx
+from pydantic import ValidationError
 
 from cove_client import calls
 from cove_client.calls import AnswerT, Call
-from cove_client.errors import UnreachableError, problem_of
+from cove_client.errors import (
+    ClientError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    problem_of,
+)
 
 SECONDS = 30.0
 """How long a call may take by default."""
@@ -41,6 +47,9 @@ def _async(
 
 
 def _headers(key: str | None) -> dict[str, str]:
+    key = (key or "").strip()  # a file's ends with a line end
+    if not (key.isascii() and key.isprintable()):
+        raise ClientError("the key holds characters that no key of a server has")
     return {"User-Agent": "cove-client"} | ({"Authorization": f"Bearer {key}"} if key else {})
 
 
@@ -53,7 +62,12 @@ def _arguments(call: Call[Any]) -> dict[str, Any]:
 def _read(call: Call[AnswerT], response: httpx.Response) -> AnswerT:
     if not response.is_success:
         raise problem_of(response)
-    return call.answer.model_validate_json(response.content)
+    try:
+        return call.answer.model_validate_json(response.content)
+    except ValidationError as error:
+        raise UnexpectedAnswerError(
+            f"{response.url} gave an answer that is not that of COVE's server: is it there?"
+        ) from error
 
 
 def _unreachable(address: str, error: httpx.TransportError) -> UnreachableError:
@@ -63,8 +77,9 @@ def _unreachable(address: str, error: httpx.TransportError) -> UnreachableError:
 class Client:
     """The server at an address, like http://127.0.0.1:8000, with open connections.
 
-    Every method raises ProblemError where the server answers with an error, and UnreachableError
-    where it does not answer; calls that change something need the admin key.
+    Every method raises ProblemError where the server answers with an error, UnreachableError where
+    it does not answer, and UnexpectedAnswerError where something else does; calls that change
+    something need the admin key.
     """
 
     def __init__(

@@ -15,6 +15,10 @@ class UnreachableError(ClientError):
     """No answer came: nobody listens at the address, the connection broke, or time ran out."""
 
 
+class UnexpectedAnswerError(ClientError):
+    """An answer came that is not one of COVE's server: a page of a proxy, or another version's."""
+
+
 @dataclass(frozen=True)
 class FieldError:
     """What is wrong with one field of a request."""
@@ -55,7 +59,7 @@ def problem_of(response: httpx.Response) -> ProblemError:
         str(document.get("detail", "")),
         tuple(
             FieldError(str(each["field"]), str(each["message"]))
-            for each in document.get("errors", ())
+            for each in document.get("errors") or ()
         ),
         _seconds(response.headers.get("Retry-After")),
     )

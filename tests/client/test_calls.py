@@ -3,8 +3,17 @@
 import asyncio
 import inspect
 
+import httpx
 import pytest
-from cove_client import AsyncClient, Client, ProblemError, UnreachableError, calls
+from cove_client import (
+    AsyncClient,
+    Client,
+    ClientError,
+    ProblemError,
+    UnexpectedAnswerError,
+    UnreachableError,
+    calls,
+)
 from cove_client.errors import FieldError
 
 from tests.servers import ADMIN_KEY
@@ -130,6 +139,40 @@ def test_a_server_that_is_not_there_is_unreachable() -> None:
         pytest.raises(UnreachableError, match=r"no answer from http://127\.0\.0\.1:9: .*refused"),
     ):
         cove.ready()
+
+
+def test_an_answer_that_is_not_the_servers_own_says_so() -> None:
+    page = httpx.MockTransport(lambda _: httpx.Response(200, text="<html>"))
+    with (
+        Client("http://proxy", transport=page) as cove,
+        pytest.raises(UnexpectedAnswerError, match=r"^http://proxy/readyz gave an answer"),
+    ):
+        cove.ready()
+    problem = {"title": "Bad Gateway", "detail": "no upstream", "errors": None}
+    kind = {"content-type": "application/problem+json"}
+    failing = httpx.MockTransport(lambda _: httpx.Response(502, json=problem, headers=kind))
+    with (
+        Client("http://proxy", transport=failing) as cove,
+        pytest.raises(ProblemError, match="502 Bad Gateway: no upstream"),
+    ):
+        cove.ready()
+
+
+def test_a_key_is_sent_without_its_line_end_and_one_that_cannot_be_sent_is_not_shown() -> None:
+    sent: list[str] = []
+    echo = httpx.MockTransport(
+        lambda request: sent.append(request.headers["authorization"]) or httpx.Response(503)
+    )
+    with (
+        Client("http://here", key="secret\n", transport=echo) as cove,
+        pytest.raises(ProblemError),
+    ):
+        cove.ready()
+    assert sent == ["Bearer secret"]
+    for key in ("sécret", "sec\nret"):
+        with pytest.raises(ClientError) as raised:
+            Client("http://here", key=key)
+        assert "ret" not in str(raised.value)
 
 
 def test_the_async_client_gives_the_same_answers_and_errors(cove: Client, address: str) -> None:

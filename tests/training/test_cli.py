@@ -193,6 +193,7 @@ def test_the_run_and_the_model_are_listed(cove: Call, unbroken: Trained) -> None
         (["TRAIN", "fans", "--set", "epoch=3"], "did you mean 'epochs'?"),
         (["TRAIN", "fans", "--set", "epochs=0"], "epochs: "),
         (["TRAIN", "fans", "--set", "heads=3"], "heads"),
+        (["TRAIN", "fans", "--codes-from", "ARTIFACT"], "--codes-from needs COVE"),
         (["TRAIN", "fans", "--set", f"dimensions={10**14}"], "(tried to allocate "),
         (["TRAIN", "fans", "--set", f"dimensions={10**20}"], "not enough memory: lower dimensions"),
         (["TRAIN", "fans", "--set", "min_count=1000"], "none of 60 lists is left"),

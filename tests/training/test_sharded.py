@@ -183,3 +183,15 @@ def test_a_folder_is_found_from_another_with_its_own_filter(shards: Path, tmp_pa
     assert main([*call, "--set", "epochs=1", "--output", str(tmp_path / "model")]) == 0
     manifest = read_artifact(tmp_path / "model").manifest
     assert manifest.training["filter"] == {"core": 3, "positive_from": None}
+
+
+def test_columns_that_a_folder_does_not_keep_are_named(tmp_path: Path) -> None:
+    lines = [f"{user},{item},Title {item}" for user in range(8) for item in range(8)]
+    (tmp_path / "mine.csv").write_text("\n".join(["user_id,item_id,Title", *lines]))
+    said = prepare(str(tmp_path / "mine.csv"), "--output", str(tmp_path / "made"))
+    assert "does not keep title: where they are needed, train on the file" in said
+    (tmp_path / "old.csv").write_text("user_id,item_id\r1,2\r3,4\r")
+    with pytest.raises(CoveError, match="ends its lines as old Macs did"):
+        prepare(
+            str(tmp_path / "old.csv"), "--kind", "interactions", "--output", str(tmp_path / "x")
+        )

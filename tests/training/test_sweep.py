@@ -174,6 +174,15 @@ def test_a_hopeless_trial_is_pruned_and_its_run_says_so(
     assert not (tmp_path / ".1.checkpoint").exists()
 
 
+def test_a_file_that_is_not_there_is_said_before_the_first_trial(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = tmp_path / "nowhere.csv"
+    assert main(call(missing, tmp_path / "out", *RANGES, "--trials", "3")) == 2
+    assert capsys.readouterr().err == f"cove: there is no file {missing}\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_trials_that_fail_are_named_and_end_in_one_sentence(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -58,12 +58,21 @@ def activate(
 
 @models_app.command()
 def rollback(
-    task: Annotated[str, typer.Option(help="The task whose model changes.")] = "list_completion",
+    task: Annotated[
+        str | None, typer.Option(help="The task whose model changes, where there are several.")
+    ] = None,
     artifacts: Artifacts = DEFAULT_ARTIFACTS,
 ) -> None:
     """Serve the model that was active before."""
     with open_registry_of(artifacts) as registry:
         registry.sync_artifacts(artifacts)
+        known = sorted({model.task for model in registry.list_models()})
+        if not known:
+            raise RegistryError(f"there is no model in {artifacts} yet")
+        if task is None and len(known) == 1:
+            task = known[0]
+        if task not in known:
+            raise RegistryError(f"--task must be one of {', '.join(known)}: got {task or 'none'}")
         for before in registry.models_before(task)[:1]:
             _check(before)
         model = registry.rollback(task)

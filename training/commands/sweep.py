@@ -47,6 +47,7 @@ def sweep(
 ) -> None:
     """Search for the best settings; the same call again goes on, or helps where one runs."""
     from training.commands.shared import make_folder  # noqa: PLC0415 - torch and more
+    from training.datasets import load_data  # noqa: PLC0415
     from training.registry.database import registry_url, upgrade  # noqa: PLC0415
     from training.resolving import resolve  # noqa: PLC0415
     from training.run_settings import (  # noqa: PLC0415
@@ -85,6 +86,7 @@ def sweep(
         registry=registry_url(output),
     )
     search = search.checked()
+    load_data(data, directory, settings_of({}).filter)  # what is wrong with it is said once
     make_folder(output)
     upgrade(search.registry)
     best = run_sweep(

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -16,6 +17,11 @@ from training.datasets.archives import decompress
 
 _SECOND = "_duplicated_0"
 """What Polars puts behind a name that a file's header has for the second time."""
+_KNOWN = {
+    "list_id", "user_id", "item_id", "position", "rating", "label", "timestamp", "training_only",
+    "title", "categories",
+}  # fmt: skip
+"""Columns of users' files, which are known in upper case too."""
 _SEPARATORS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars", " ": "spaces"}
 
 
@@ -157,6 +163,8 @@ def read_text_table(
         DataError: it is not text, not such a table, or has no row.
     """
     text = decode(content, path)
+    if "\n" not in text:  # what ends lines on old Macs does in some exports still
+        text = text.replace("\r", "\n")
     try:
         table = pl.read_csv(
             io.StringIO(text),
@@ -202,7 +210,7 @@ def not_separated(error: pl.exceptions.PolarsError, path: Path, separator: str) 
 
 
 def plain_names(columns: Sequence[str], path: Path) -> dict[str, str]:
-    """Each column's name without blanks and RecBole's type.
+    """Each column's name without blanks and RecBole's type; one that is known in lower case.
 
     Raises:
         DataError: two columns have one, or all are one column of another separator.
@@ -213,9 +221,12 @@ def plain_names(columns: Sequence[str], path: Path) -> dict[str, str]:
             f"{path} is separated by {_SEPARATORS[others[0]]}, not as its name says: .csv is "
             "for commas, .tsv for tabs"
         )
+    if any("\r" in name for name in columns):
+        raise DataError(f"{path} ends its lines as old Macs did: convert them to Unix line ends")
     names = [name.split(":")[0].strip() for name in columns]
+    names = [name.lower() if name.lower() in _KNOWN else name for name in names]
     again = {name.removesuffix(_SECOND) for name in names if name.endswith(_SECOND)}
-    twice = sorted(again & {*names} | {name for name in names if names.count(name) > 1})
+    twice = sorted(again & {*names} | {name for name, count in Counter(names).items() if count > 1})
     if twice:
         raise DataError(f"{path} has the column {twice[0]} more than once")
     return dict(zip(columns, names, strict=True))

@@ -9,7 +9,7 @@ import polars as pl
 
 from cove.errors import DataError
 from training.datasets.archives import decompress
-from training.datasets.files import read_raw, read_text_table
+from training.datasets.files import plain_names, read_raw, read_text_table
 from training.datasets.grouping import group_lists, integers_where_canonical, typed_ids
 from training.datasets.tables import ListData
 from training.datasets.user_items import categories_in, titles_in
@@ -103,4 +103,4 @@ def _read_parquet(raw: bytes, path: Path) -> pl.DataFrame:
         raise DataError(f"{path} is not a Parquet file") from None
     if table.is_empty():
         raise DataError(f"{path} has no row")
-    return table
+    return table.rename(plain_names(table.columns, path))

@@ -135,6 +135,7 @@ def test_models_are_listed_activated_and_rolled_back(registry, tmp_path, cove) -
         (("runs", "list", "--state", "lost"), "state must be one of queued, running"),
         (("models", "activate", "nope"), "there is no model 'nope'; the closest: fans-"),
         (("models", "rollback"), "no model has been active"),
+        (("models", "rollback", "--task", "x"), "must be one of list_completion: got x"),
         (("db", "upgrade", "--revision", "9999"), "cannot be migrated"),
         (("db", "downgrade", "9999"), "cannot be migrated"),
         (("runs", "list", "--artifacts", "/no/such"), "there is no folder /no/such"),

@@ -26,6 +26,8 @@ def write(path: Path, text: str) -> str:
     [
         ("mine.csv", "list_id,item_id\na,1\na,2\nb,1\n"),
         ("mine.csv", "\ufefflist_id,item_id\r\na,1\r\na,2\r\nb,1\r\n"),
+        ("mine.csv", "list_id,item_id\ra,1\ra,2\rb,1\r"),
+        ("mine.csv", "List_ID,Item_ID,POSITION\na,2,2\na,1,1\nb,1,1\n"),
         ("mine.csv", 'item_id,note,list_id\n1,"x,y",a\n2,,a\n1,z,b\n'),
         ("mine.tsv", "list_id\titem_id\na\t1\na\t2\nb\t1\n"),
         ("mine.INTER", "list_id:token\titem_id:token\na\t1\na\t2\nb\t1\n"),

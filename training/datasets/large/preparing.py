@@ -64,6 +64,9 @@ def _prepare(
 ) -> PreparedManifest:
     tell(f"reading {path}")
     source = open_source(path, filter, scratch)
+    if source.left_out:
+        names = " and ".join(sorted(source.left_out))
+        tell(f"a prepared folder does not keep {names}: where they are needed, train on the file")
     tell("numbering users and items")
     numbered = number_rows(source, filter.core, scratch / "parts")
     tell(f"{len(numbered.users):,} users and {len(numbered.items):,} items: each pair once")

@@ -26,6 +26,8 @@ class Source(NamedTuple):
     name: str
     frame: pl.LazyFrame
     has_order: bool
+    left_out: tuple[str, ...]
+    """Columns on the items that a prepared folder does not keep."""
     sha256: str
 
 
@@ -58,7 +60,8 @@ def open_source(path: Path, filter: InteractionFilter, folder: Path) -> Source:
     else:
         raise no_ratings(name, filter)
     columns = (*IDS, ROW, *(["order"] if has_order else []))
-    return Source(name, frame.select(*columns, chosen=chosen), has_order, digest)
+    left_out = tuple({"title", "categories"} & {*raw.collect_schema()})
+    return Source(name, frame.select(*columns, chosen=chosen), has_order, left_out, digest)
 
 
 def _scan(path: Path, suffix: str) -> pl.LazyFrame:
