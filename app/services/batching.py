@@ -30,9 +30,9 @@ _HELD_SECONDS = 0.05
 """At most, for which the event loop holds still while a batch is computed.
 
 Both threads need the interpreter, so beside each other they take turns, between cores too, and each
-finds its cache emptied by the other. SASRec, 36,000 items, ten minutes at 70 % of what one core can,
-three runs: 99th percentile 36, 46 and 51 ms; not holding, with the event loop lower in priority, 48,
-58 and 65.
+finds its cache emptied by the other. SASRec, 36,000 items, ten minutes at 70 % of what one core
+can, three runs: 99th percentile 36, 46 and 51 ms; not holding, with the event loop lower in
+priority, 48, 58 and 65.
 """
 
 
