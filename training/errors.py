@@ -12,7 +12,7 @@ class TrainingError(CoveError):
 
 
 _FULL = re.compile(r"out of memory|can't allocate memory|not enough memory|overflow", re.IGNORECASE)
-_AMOUNT = re.compile(r"tried to allocate [\d.]+ \w+", re.IGNORECASE)
+_AMOUNT = re.compile(r"tried to allocate ([\d.]+ \w+)", re.IGNORECASE)
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def enough_memory() -> Iterator[None]:
         if not isinstance(error, MemoryError) and not _FULL.search(str(error)):
             raise
         amount = _AMOUNT.search(str(error))
-        said = f" ({amount[0][0].lower() + amount[0][1:]})" if amount else ""
+        said = f" (tried to allocate {amount[1]})" if amount else ""
         raise TrainingError(
             f"there is not enough memory{said}: lower dimensions, max_length or batch_size"
         ) from error

@@ -94,8 +94,6 @@ def resolve(
     form = named.pop("form", None)
     given = _sort(named, _groups(entry))
     is_on = code_sizes is not None or user_code_sizes is not None
-    if codes_from is not None and not is_on:
-        raise SettingsError("--codes-from needs COVE, which is off: add --cove, like --cove auto")
     _check_quantizer(given["quantizer"], form, is_on, codes_from)
     if is_on:
         evolves = given["quantizer"].get("assignment") == "nearest"
@@ -160,6 +158,8 @@ def _sort(
 def _check_quantizer(
     given: dict[str, Any], form: object, is_on: bool, codes_from: str | None
 ) -> None:
+    if codes_from is not None and not is_on:
+        raise SettingsError("--codes-from needs COVE, which is off: add --cove, like --cove auto")
     if codes_from is not None:
         given["assignment"] = "given"
     elif given.get("assignment") == "given":

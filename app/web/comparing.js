@@ -16,20 +16,16 @@ const metricTable = (one, other, comparable) => {
   const [first, second] = [one.metrics.test ?? {}, other.metrics.test ?? {}];
   const names = Object.keys(first).filter((name) => name in second).sort();
   if (!names.length) return quiet("They have no metric in common.");
-  if (!comparable) {
-    return table("Metrics on the test data of each", [{ text: "Metric" }, { text: one.id, kind: "number" },
-      { text: other.id, kind: "number" }],
-    names.map((name) => [metricName(name), measure(first[name]), measure(second[name])]));
-  }
   const cell = (name, value, beside) => {
     const better = higherIsBetter(name) ? value > beside : value < beside;
-    return element(better ? "strong" : "span", { text: measure(value) });
+    return element(comparable && better ? "strong" : "span", { text: measure(value) });
   };
+  const difference = (name) =>
+    `${second[name] < first[name] ? "−" : "+"}${measure(Math.abs(second[name] - first[name]))}`;
   return table("Metrics on the test data", [{ text: "Metric" }, { text: one.id, kind: "number" },
-    { text: other.id, kind: "number" }, { text: "Difference", kind: "number" }],
+    { text: other.id, kind: "number" }, ...(comparable ? [{ text: "Difference", kind: "number" }] : [])],
   names.map((name) => [metricName(name), cell(name, first[name], second[name]),
-    cell(name, second[name], first[name]),
-    `${second[name] < first[name] ? "−" : "+"}${measure(Math.abs(second[name] - first[name]))}`]));
+    cell(name, second[name], first[name]), ...(comparable ? [difference(name)] : [])]));
 };
 
 const agreement = (found) => facts([

@@ -16,14 +16,14 @@ const result = (model) => {
   return value === undefined ? "" : `${metricName(name)} ${measure(value)}`;
 };
 
-// A button whose call needs the admin key; what came of it stands in `note`.
+// A button whose call needs the admin key; why it failed stands in `note`.
 const changing = (text, label, note, act) => {
   let busy = false;
   return element("button", { type: "button", text, "aria-label": label, onclick: async () => {
     if (busy) return;
     busy = true;
     try {
-      note.replaceChildren(await act());
+      await act();
     } catch (error) {
       note.replaceChildren(failed(error));
     }
@@ -45,19 +45,15 @@ function taskSection(task, models, said, refresh) {
       else if (target.checked) chosen.push(model.id);
       else chosen.splice(chosen.indexOf(model.id), 1);
     } });
-  const serve = (model) => model.active ? element("strong", { text: "served" })
-    : changing("Serve", `Serve ${model.id}`, note, async () => {
-      const served = await change("POST", `/models/${model.id}/activate`);
-      changed = { [task]: `${served.id} is served.` };
-      await refresh(true);
-      return "";
-    });
-  const back = changing("Back to the one before", null, note, async () => {
-    const served = await change("POST", `/models/rollback?task=${task}`);
-    changed = { [task]: `${served.id} is served again.` };
+  const achieve = async (path, words) => {
+    const served = await change("POST", path);
+    changed = { [task]: `${served.id} ${words}.` };
     await refresh(true);
-    return "";
-  });
+  };
+  const serve = (model) => model.active ? element("strong", { text: "served" })
+    : changing("Serve", `Serve ${model.id}`, note, () => achieve(`/models/${model.id}/activate`, "is served"));
+  const back = changing("Back to the one before", null, note,
+    () => achieve(`/models/rollback?task=${task}`, "is served again"));
   return section(taskText(task), table(`Models: ${taskText(task)}`, COLUMNS, models.map((model) => [
     element("a", { href: address(null, "model", model.id), text: model.id }),
     models.length > 1 ? mark(model) : "", serve(model), model.data_name, moment(model.created_at),
